@@ -17,12 +17,16 @@ function newest(folder) {
 
 const inputs = Math.max(
   newest(join(root, 'src')),
-  ...['package.json', 'tsconfig.json', 'tsconfig.build.json'].map((f) => statSync(join(root, f)).mtimeMs),
+  ...['package.json', 'tsconfig.json', 'tsconfig.build.json'].map(
+    (f) => statSync(join(root, f)).mtimeMs,
+  ),
 );
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < inputs) {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
+  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], {
+    stdio: 'inherit',
+  });
   chmodSync(join(root, 'dist', 'bin.js'), 0o755);
   const { writeFileSync } = await import('node:fs');
   writeFileSync(stamp, '');

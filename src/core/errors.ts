@@ -1,0 +1,103 @@
+// The one error class of the project. Every refusal that a person may meet is a ShipperError with a stable code;
+// misuse of the library is a TypeError or RangeError.
+
+/** Stable names of everything that can go wrong; `docs/reference/errors.md` has a row for each. */
+export const ERROR_CODES = {
+  USAGE: 'The command line or the options contradict themselves or name something unknown',
+  BAD_REFERENCE: 'An image reference, digest or transport name does not parse',
+  NOT_FOUND: 'The image, file or tag does not exist',
+  AMBIGUOUS_IMAGE: 'The source holds several images or platforms and none was chosen',
+  BAD_ARCHIVE: 'The archive or layout around the image is broken',
+  BAD_IMAGE: 'The manifest, index or configuration of the image is broken or contradicts itself',
+  BAD_LAYER: 'A layer tar is corrupt or breaks a rule of the image specification',
+  BAD_COMPRESSION: 'A compressed stream is corrupt, truncated or not of a supported kind',
+  DIGEST_MISMATCH: 'Bytes do not have the digest or size that the image claims',
+  UNSAFE_ENTRY: 'A layer entry leaves the root of the image or cannot be placed in it',
+  UNSUPPORTED: 'The input is well formed and of a kind that cannot be flattened',
+  LIMIT_EXCEEDED: 'A size or count is over its cap',
+  POLICY: 'A policy or gate is not met: exit code 4',
+  SOURCE_CHANGED: 'A file changed or shrank while it was being read',
+  NO_SPACE: 'The disk has not enough free space',
+  IO: 'Reading or writing a file failed',
+  OUTPUT_CONFLICT: 'Writing there would overwrite what was not named',
+  ENGINE: 'The Docker Engine answered with an error or not as its API says',
+  ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
+  TIMEOUT: 'Nothing happened for longer than the limit',
+  INTERRUPTED: 'A signal or the caller cancelled the run',
+  BUG: 'A state that should be impossible',
+} as const;
+
+/** One of the keys of {@link ERROR_CODES}. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** What an error is about, as far as it is known where it is thrown; printed by the CLI and part of `--json`. */
+export interface ErrorDetails {
+  /** The image as the user named it. */
+  readonly image?: string;
+  /** Zero-based position of the layer, base first. */
+  readonly layer?: number;
+  /** Path of the entry, printable. */
+  readonly entry?: string;
+  /** Offset in the uncompressed layer tar or archive, in bytes. */
+  readonly offset?: number;
+  readonly path?: string;
+  readonly host?: string;
+  /** HTTP status of a daemon or registry. */
+  readonly status?: number;
+  /** The signal of an `INTERRUPTED`. */
+  readonly interruptedBy?: string;
+}
+
+/** Options of a {@link ShipperError}. */
+export interface ErrorOptions extends ErrorDetails {
+  readonly cause?: unknown;
+  /** One sentence that says how to mend it. */
+  readonly hint?: string;
+  /** Whether the same call may go through later; default false. */
+  readonly retryable?: boolean;
+}
+
+/** Every failure that shipper reports on purpose. */
+export class ShipperError extends Error {
+  override readonly name = 'ShipperError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly retryable: boolean;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    const { cause, hint, retryable, ...details } = options;
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.hint = hint;
+    this.retryable = retryable ?? false;
+    this.details = details;
+  }
+}
+
+/** Narrows `error` to a ShipperError, of one code if that is given. */
+export function isShipperError(error: unknown, code?: ErrorCode): error is ShipperError {
+  return error instanceof ShipperError && (code === undefined || error.code === code);
+}
+
+/** An impossible state: the CLI says where to report it. */
+export function bug(message: string): ShipperError {
+  return new ShipperError('BUG', message);
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The same error with more context: details already there win, so that the innermost place is the one reported. */
+export function withDetails(error: unknown, details: ErrorDetails): unknown {
+  if (!(error instanceof ShipperError)) return error;
+  return new ShipperError(error.code, error.message, {
+    ...details,
+    ...error.details,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    retryable: error.retryable,
+    cause: error.cause ?? error,
+  });
+}

@@ -1,0 +1,75 @@
+// The few Docker Engine calls that shipper needs, with its own types. `modem.ts` is the real one.
+import type { Context } from '../core/context.ts';
+
+/** What `GET /version`, `/info` and `/_ping` say, as far as it matters here. */
+export interface EngineFacts {
+  /** How messages call the endpoint, without secrets. */
+  readonly endpoint: string;
+  /** `docker` or `podman`. */
+  readonly product: 'docker' | 'podman';
+  /** For example `26.1.5`. */
+  readonly version: string;
+  /** The API version in use: the lower of theirs and ours. */
+  readonly apiVersion: string;
+  /** `containerd` when images lie in containerd's store, else `graph-driver`; `unknown` for podman. */
+  readonly store: 'graph-driver' | 'containerd' | 'unknown';
+  /** For example `overlay2`. */
+  readonly driver: string;
+  readonly os: string;
+  /** In Go's words: `amd64`, `arm64`. */
+  readonly architecture: string;
+  /** Where the engine keeps its data, on its own machine. */
+  readonly rootDirectory: string | undefined;
+}
+
+/** `GET /images/{name}/json`, as far as it matters here; `raw` keeps the rest. */
+export interface EngineImage {
+  /** `sha256:…`: the configuration's digest on graph drivers, the manifest's or index's on the containerd store. */
+  readonly id: string;
+  readonly tags: readonly string[];
+  readonly diffIds: readonly string[];
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string | undefined;
+  readonly sizeBytes: number;
+  readonly raw: Readonly<Record<string, unknown>>;
+}
+
+/** Options of {@link Engine.importLayer}. */
+export interface ImportOptions {
+  /** Full name with tag that the imported image gets. */
+  readonly name: string;
+  /** `os/architecture[/variant]`. */
+  readonly platform?: string;
+}
+
+/** A Docker Engine. All failures are ShipperErrors: `ENGINE`, `ENGINE_UNREACHABLE`, `NOT_FOUND`, `TIMEOUT`. */
+export interface Engine extends AsyncDisposable {
+  /** Negotiates on the first call and remembers. */
+  facts(ctx: Context): Promise<EngineFacts>;
+  /** Undefined when the engine has no such image. `name` is a reference or id. */
+  inspectImage(ctx: Context, name: string): Promise<EngineImage | undefined>;
+  /**
+   * `GET /images/{name}/get`: the stream of `docker save`. Always pass a tag or id: a bare repository exports all its
+   * tags. Fails when the connection ends early as far as HTTP can tell; the tar's own end is the caller's to check.
+   */
+  saveImage(ctx: Context, name: string, platform?: string): AsyncIterable<Uint8Array>;
+  /**
+   * `POST /images/load`. A chunk of `body` is not kept once the next is asked for. Returns what the engine says it
+   * loaded (names or ids); an `errorDetail` in its stream is an `ENGINE` error although the status was 200.
+   */
+  loadImages(ctx: Context, body: AsyncIterable<Uint8Array>): Promise<readonly string[]>;
+  /** `POST /images/create?fromSrc=-`: one uncompressed layer becomes an image. Returns its id. Chunks as in `loadImages`. */
+  importLayer(
+    ctx: Context,
+    body: AsyncIterable<Uint8Array>,
+    options: ImportOptions,
+  ): Promise<string>;
+  tagImage(ctx: Context, source: string, name: string): Promise<void>;
+  /** Removes one name (or an image by id). No error when it is not there. Never forced, never prunes parents when `keepParents`. */
+  removeImage(
+    ctx: Context,
+    name: string,
+    options?: { readonly keepParents?: boolean },
+  ): Promise<void>;
+}

@@ -1,0 +1,137 @@
+// The door to the machine: every file, process, thread, clock and environment variable that shipper touches comes in
+// through a System. `system/node.ts` is the real one; tests pass their own.
+import type { Duplex } from 'node:stream';
+import type { DigestAlgorithm } from '../core/digest.ts';
+import type { Clock } from '../core/events.ts';
+
+/** The machine. */
+export interface System {
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
+  readonly homedir: string;
+  /** Where spools go: TMPDIR, else the system's own. */
+  readonly tmpdir: string;
+  readonly cwd: string;
+  /** How many threads can run at once. */
+  readonly cores: number;
+  readonly files: Files;
+  readonly threads: Threads;
+  readonly stdio: Stdio;
+  /** `bytes` random bytes as hex. */
+  random(bytes: number): string;
+  /**
+   * Starts a program without a shell and returns its stdin and stdout as one stream. The stream fails with `IO` and
+   * the last lines of stderr when the program cannot start or ends with another code than 0; destroying the stream
+   * ends the program.
+   */
+  spawnDuplex(
+    command: string,
+    args: readonly string[],
+    env?: Readonly<Record<string, string>>,
+  ): Duplex;
+}
+
+/** What the terminal side of the process offers. */
+export interface Stdio {
+  /** Chunks of standard input. May be read once. */
+  stdin(): AsyncIterable<Uint8Array>;
+  /** Resolves when the bytes were taken, so that a slow reader holds us back. Rejects with `EPIPE` as code. */
+  writeOut(bytes: Uint8Array | string): Promise<void>;
+  writeErr(text: string): void;
+  readonly stdinIsTTY: boolean;
+  readonly stdoutIsTTY: boolean;
+  readonly stderrIsTTY: boolean;
+  /** Width of stderr in columns, where it is a terminal. */
+  columns(): number;
+}
+
+/** Facts about a path. */
+export interface FileFacts {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'other';
+  readonly size: number;
+  /** `dev:ino:size:mtimeNs`: changes when the content may have changed. */
+  readonly version: string;
+  readonly mtimeMs: number;
+}
+
+/** File operations. All failures are ShipperErrors (`IO`, `NO_SPACE`, `NOT_FOUND`) that name the path. */
+export interface Files {
+  stat(path: string): Promise<FileFacts | undefined>;
+  lstat(path: string): Promise<FileFacts | undefined>;
+  list(path: string): Promise<readonly string[]>;
+  /** The whole file; refuses with `LIMIT_EXCEEDED` past `maxBytes`. */
+  read(path: string, maxBytes: number): Promise<Uint8Array>;
+  openRead(path: string): Promise<ReadableFile>;
+  /** Creates `path`, which must not exist, readable and writable by its owner, less the umask when `mode` is given. */
+  create(path: string, mode?: number): Promise<WritableFile>;
+  makeDirectory(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a tree; no error when it is not there. */
+  remove(path: string): Promise<void>;
+  /** Flushes a directory's entries to disk. */
+  syncDirectory(path: string): Promise<void>;
+  /** Bytes that an ordinary user can still write where `path` is. */
+  freeBytes(path: string): Promise<number>;
+  /** Names this process so that a later run can tell its left-overs: see `spool.ts`. */
+  readonly owner: TempOwner;
+}
+
+/** Whose temporary file it is. */
+export interface TempOwner {
+  /** `host-pid-start`, safe in a file name. */
+  readonly tag: string;
+  /** Whether the process that made a file with `tag` surely runs no more; undefined when it cannot be told. */
+  isDead(tag: string): boolean | undefined;
+  /** Registers a path to be removed if the process must exit at once; returns how to take it back. */
+  onExitRemove(path: string): () => void;
+}
+
+/** A file that is read at any position. */
+export interface ReadableFile extends AsyncDisposable {
+  readonly path: string;
+  readonly size: number;
+  /** The descriptor, for `Threads.hashFile`. */
+  readonly fd: number;
+  /** Reads up to `target.length` bytes at `position`; fewer only at the end of the file. */
+  readSync(target: Uint8Array, position: number): number;
+  facts(): Promise<FileFacts>;
+  close(): Promise<void>;
+}
+
+/** A file that is written at any position. */
+export interface WritableFile extends ReadableFile {
+  /** Writes all of `bytes` at `position`; `bytes` must not change before it resolves. */
+  write(bytes: Uint8Array, position: number): Promise<void>;
+  /** Flushes content (and what is needed to find it) to disk. */
+  dataSync(): Promise<void>;
+  sync(): Promise<void>;
+}
+
+/** Work off the main thread. */
+export interface Threads {
+  /** A hasher on a thread of its own. Close it. */
+  hasher(algorithm: DigestAlgorithm): StreamHasher;
+  /** Hashes `length` bytes of an open file from `offset`, beside other such jobs, and returns hex. */
+  hashFile(job: HashFileJob): Promise<string>;
+  /** Ends all threads. */
+  close(): Promise<void>;
+}
+
+/** One region of a file to hash. */
+export interface HashFileJob {
+  readonly fd: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly algorithm: DigestAlgorithm;
+  readonly signal?: AbortSignal;
+}
+
+/** Hashes chunks in the order in which they were given. */
+export interface StreamHasher {
+  /** `chunk` lies on a SharedArrayBuffer and must not change before it resolves. */
+  update(chunk: Uint8Array): Promise<void>;
+  /** Hex of all that was given. */
+  digest(): Promise<string>;
+  close(): void;
+}
