@@ -9,6 +9,10 @@ export const LIMITS = {
   pathComponentBytes: 255,
   /** A whole path: PATH_MAX. */
   pathBytes: 4096,
+  /** Distinct sets of extended attributes of one image, in bytes. */
+  xattrBytes: 67_108_864,
+  /** Target of a symbolic link, in bytes: PATH_MAX less its NUL. */
+  symlinkBytes: 4095,
   /** Symbolic links followed while one name is resolved. */
   symlinkHops: 255,
   /** Data extents of all sparse files of one image. */

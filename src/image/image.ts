@@ -33,10 +33,11 @@ export interface RandomAccess {
 /** An open layer: its uncompressed tar. */
 export interface LayerTar extends RandomAccess, AsyncDisposable {
   /**
-   * Resolves once digest, size and diff_id of all bytes were checked, rejects with `DIGEST_MISMATCH`. The bytes may be
-   * used before; nothing made from them may become visible before.
+   * Resolves once digest, size and diff_id of all bytes were checked, rejects with `DIGEST_MISMATCH`; and with
+   * `SOURCE_CHANGED` when the file was written to since it was opened. The bytes may be used before; nothing made from
+   * them may become visible before. Call it after the last read.
    */
-  readonly verified: Promise<void>;
+  verified(): Promise<void>;
 }
 
 /** One layer. */

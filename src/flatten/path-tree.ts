@@ -1,0 +1,260 @@
+// The names of a root file system: which directory holds which name. Rows in columns, names in one byte arena, lookup
+// by an open-addressing table over (parent, name). Hard links are several nodes with one inode.
+import { Column } from './column.ts';
+
+/** A node of a {@link PathTree}; 0 is none. */
+export type NodeId = number;
+
+const NONE: NodeId = 0;
+const ROOT: NodeId = 1;
+const TOMBSTONE = -1;
+const FIRST_SLOTS = 4096;
+const FIRST_ARENA_BYTES = 65_536;
+
+/** A tree of names, each with an inode number. Names are latin1 strings of at most 255 bytes. */
+export class PathTree {
+  readonly root: NodeId = ROOT;
+  readonly #parent = new Column(new Int32Array(0));
+  readonly #firstChild = new Column(new Int32Array(0));
+  readonly #next = new Column(new Int32Array(0));
+  readonly #previous = new Column(new Int32Array(0));
+  readonly #inode = new Column(new Int32Array(0));
+  readonly #stamp = new Column(new Uint16Array(0));
+  readonly #nameAt = new Column(new Float64Array(0));
+  readonly #nameLength = new Column(new Uint8Array(0));
+  #arena = Buffer.allocUnsafeSlow(FIRST_ARENA_BYTES);
+  #arenaUsed = 0;
+  #arenaGarbage = 0;
+  #slots = new Int32Array(FIRST_SLOTS);
+  #slotsUsed = 0;
+  #rows = ROOT + 1;
+  #freeRow = NONE;
+  #live = 1;
+
+  constructor(rootInode: number) {
+    this.#inode.set(ROOT, rootInode);
+  }
+
+  /** How many nodes there are, the root among them. */
+  get size(): number {
+    return this.#live;
+  }
+
+  child(parent: NodeId, name: string): NodeId {
+    return this.#slots[this.#find(parent, name)] ?? NONE;
+  }
+
+  /** Adds a name that `parent` does not hold yet. */
+  add(parent: NodeId, name: string, inode: number): NodeId {
+    if ((this.#slotsUsed + 1) * 5 > this.#slots.length * 3) this.#rehash();
+    const node = this.#allocate();
+    this.#storeName(node, name);
+    this.#parent.set(node, parent);
+    this.#inode.set(node, inode);
+    this.#stamp.set(node, 0);
+    this.#firstChild.set(node, NONE);
+    this.#linkSibling(parent, node);
+    this.#slots[this.#find(parent, name)] = node;
+    this.#slotsUsed += 1;
+    this.#live += 1;
+    return node;
+  }
+
+  /** Removes a node that has no children (remove those first) and is not the root. */
+  remove(node: NodeId): void {
+    this.#slots[this.#slotOf(node)] = TOMBSTONE;
+    this.#unlinkSibling(node);
+    this.#arenaGarbage += this.#nameLength.get(node);
+    this.#next.set(node, this.#freeRow);
+    this.#inode.set(node, -1);
+    this.#freeRow = node;
+    this.#live -= 1;
+  }
+
+  parent(node: NodeId): NodeId {
+    return node === ROOT ? ROOT : this.#parent.get(node);
+  }
+
+  firstChild(node: NodeId): NodeId {
+    return this.#firstChild.get(node);
+  }
+
+  nextSibling(node: NodeId): NodeId {
+    return this.#next.get(node);
+  }
+
+  inode(node: NodeId): number {
+    return this.#inode.get(node);
+  }
+
+  setInode(node: NodeId, inode: number): void {
+    this.#inode.set(node, inode);
+  }
+
+  /** A small number that the merge keeps with a node: the layer that named it last, plus one. */
+  stamp(node: NodeId): number {
+    return this.#stamp.get(node);
+  }
+
+  setStamp(node: NodeId, stamp: number): void {
+    this.#stamp.set(node, stamp);
+  }
+
+  name(node: NodeId): string {
+    const at = this.#nameAt.get(node);
+    return this.#arena.toString('latin1', at, at + this.#nameLength.get(node));
+  }
+
+  /** The path from the root, without a leading slash; the root is the empty string. */
+  path(node: NodeId): string {
+    const parts: string[] = [];
+    for (let at = node; at !== ROOT; at = this.parent(at)) parts.push(this.name(at));
+    return parts.reverse().join('/');
+  }
+
+  /** Children in the order of their name's bytes. */
+  sortedChildren(node: NodeId): Int32Array {
+    let count = 0;
+    for (let at = this.firstChild(node); at !== NONE; at = this.nextSibling(at)) count += 1;
+    const children = new Int32Array(count);
+    for (let at = this.firstChild(node), i = 0; at !== NONE; at = this.nextSibling(at), i += 1) {
+      children[i] = at;
+    }
+    return children.sort((a, b) => this.#compareNames(a, b));
+  }
+
+  /** `top` and all below it, children before parents. The callback may remove the node that it is given. */
+  walkUp(top: NodeId, visit: (node: NodeId) => void): void {
+    let node = this.#deepest(top);
+    for (;;) {
+      const next = this.nextSibling(node);
+      const parent = this.parent(node);
+      visit(node);
+      if (node === top) return;
+      node = next === NONE ? parent : this.#deepest(next);
+    }
+  }
+
+  #deepest(from: NodeId): NodeId {
+    let node = from;
+    for (let down = node; down !== NONE; down = this.firstChild(node)) node = down;
+    return node;
+  }
+
+  #allocate(): NodeId {
+    const free = this.#freeRow;
+    if (free !== NONE) {
+      this.#freeRow = this.#next.get(free);
+      return free;
+    }
+    this.#rows += 1;
+    return this.#rows - 1;
+  }
+
+  #linkSibling(parent: NodeId, node: NodeId): void {
+    const first = this.#firstChild.get(parent);
+    this.#next.set(node, first);
+    this.#previous.set(node, NONE);
+    if (first !== NONE) this.#previous.set(first, node);
+    this.#firstChild.set(parent, node);
+  }
+
+  #unlinkSibling(node: NodeId): void {
+    const previous = this.#previous.get(node);
+    const next = this.#next.get(node);
+    if (previous === NONE) this.#firstChild.set(this.#parent.get(node), next);
+    else this.#next.set(previous, next);
+    if (next !== NONE) this.#previous.set(next, previous);
+  }
+
+  #storeName(node: NodeId, name: string): void {
+    if (this.#arenaUsed + name.length > this.#arena.length) this.#makeArenaRoom(name.length);
+    this.#arena.write(name, this.#arenaUsed, 'latin1');
+    this.#nameAt.set(node, this.#arenaUsed);
+    this.#nameLength.set(node, name.length);
+    this.#arenaUsed += name.length;
+  }
+
+  /** Copies the names still in use; into twice the room unless half of it was garbage. */
+  #makeArenaRoom(bytes: number): void {
+    const keep = this.#arenaGarbage * 2 > this.#arena.length;
+    const from = this.#arena;
+    const size = keep ? from.length : Math.max(from.length * 2, from.length + bytes);
+    this.#arena = Buffer.allocUnsafeSlow(size);
+    this.#arenaUsed = 0;
+    this.#arenaGarbage = 0;
+    for (let node = ROOT + 1; node < this.#rows; node += 1) {
+      if (this.#inode.get(node) === -1) continue;
+      const at = this.#nameAt.get(node);
+      from.copy(this.#arena, this.#arenaUsed, at, at + this.#nameLength.get(node));
+      this.#nameAt.set(node, this.#arenaUsed);
+      this.#arenaUsed += this.#nameLength.get(node);
+    }
+  }
+
+  #compareNames(a: NodeId, b: NodeId): number {
+    const atA = this.#nameAt.get(a);
+    const atB = this.#nameAt.get(b);
+    const lengthA = this.#nameLength.get(a);
+    const lengthB = this.#nameLength.get(b);
+    const common = Math.min(lengthA, lengthB);
+    for (let i = 0; i < common; i += 1) {
+      const difference = (this.#arena[atA + i] ?? 0) - (this.#arena[atB + i] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return lengthA - lengthB;
+  }
+
+  /** The slot of (parent, name): its node's, or the free one where it belongs. */
+  #find(parent: NodeId, name: string): number {
+    const mask = this.#slots.length - 1;
+    let slot = hash(parent, name) & mask;
+    let reusable = -1;
+    for (;;) {
+      const node = this.#slots[slot] ?? NONE;
+      if (node === NONE) return reusable < 0 ? slot : reusable;
+      if (node === TOMBSTONE) {
+        if (reusable < 0) reusable = slot;
+      } else if (this.#parent.get(node) === parent && this.#isNamed(node, name)) return slot;
+      slot = (slot + 1) & mask;
+    }
+  }
+
+  #slotOf(node: NodeId): number {
+    return this.#find(this.#parent.get(node), this.name(node));
+  }
+
+  #isNamed(node: NodeId, name: string): boolean {
+    if (this.#nameLength.get(node) !== name.length) return false;
+    const at = this.#nameAt.get(node);
+    for (let i = 0; i < name.length; i += 1) {
+      if (this.#arena[at + i] !== name.charCodeAt(i)) return false;
+    }
+    return true;
+  }
+
+  /** Drops tombstones; doubles the table where live nodes fill it. */
+  #rehash(): void {
+    const factor = this.#live * 5 > this.#slots.length ? 2 : 1;
+    this.#slots = new Int32Array(this.#slots.length * factor);
+    this.#slotsUsed = 0;
+    const mask = this.#slots.length - 1;
+    for (let node = ROOT + 1; node < this.#rows; node += 1) {
+      if (this.#inode.get(node) === -1) continue;
+      let slot = hash(this.#parent.get(node), this.name(node)) & mask;
+      while (this.#slots[slot] !== NONE) slot = (slot + 1) & mask;
+      this.#slots[slot] = node;
+      this.#slotsUsed += 1;
+    }
+  }
+}
+
+/** FNV-1a over the parent's number and the name, with a final mix so that low bits are good. */
+function hash(parent: NodeId, name: string): number {
+  let value = Math.imul(parent ^ 0x811c9dc5, 0x01000193);
+  for (let i = 0; i < name.length; i += 1) {
+    value = Math.imul(value ^ name.charCodeAt(i), 0x01000193);
+  }
+  value ^= value >>> 15;
+  return Math.imul(value, 0x2c1b3c6d) ^ (value >>> 12);
+}

@@ -1,0 +1,128 @@
+// Decides what the flat layer holds, from headers alone. The plan is a value: what `--dry-run` prints, what `emitPlan`
+// carries out, what `inspect` and `verify` compare.
+import { ShipperError } from '../core/errors.ts';
+import { headerLength } from '../tar/encode.ts';
+import { BLOCK, type EntryHead, padded } from '../tar/entry.ts';
+import type { Content, InodeId } from './inodes.ts';
+import { type EntryReader, Merger } from './merge.ts';
+import type { NodeId } from './path-tree.ts';
+import { type MergePolicy, type Warning, type WarningCode, Warnings } from './policy.ts';
+import type { RemovedSummary } from './removed.ts';
+import type { LayerEffect, RootTree } from './root-tree.ts';
+
+/** One entry of the output: a header, and for a file its content. */
+export interface PlanStep {
+  readonly head: EntryHead;
+  /** Names with one inode are one file. */
+  readonly inode: InodeId;
+  readonly content: Content | undefined;
+}
+
+/** A merged root file system that can be written as one canonical layer. */
+export interface FlatPlan {
+  /** Exact size of the flat tar, in bytes. */
+  readonly size: number;
+  /** Entries of the flat tar. */
+  readonly entries: number;
+  /** Bytes of file content in it. */
+  readonly contentBytes: number;
+  /** What each layer did, base first. */
+  readonly layers: readonly LayerEffect[];
+  readonly removed: RemovedSummary;
+  readonly warnings: readonly Warning[];
+  readonly warningCounts: ReadonlyMap<WarningCode, number>;
+  /** The entries in canonical order (`flatten.md` 3). May be iterated any number of times. */
+  steps(): Iterable<PlanStep>;
+}
+
+/** Merges the layers, base first, and plans the flat one. Reads headers only. */
+export function planFlatten(
+  layers: readonly EntryReader[],
+  policy: MergePolicy,
+  warnings: Warnings = new Warnings(),
+): FlatPlan {
+  const merger = new Merger(policy, warnings);
+  for (const [index, layer] of layers.entries()) merger.applyLayer(index, layer);
+  return planTree(merger.tree, policy, warnings);
+}
+
+/** Plans the writing of a tree. */
+function planTree(tree: RootTree, policy: MergePolicy, warnings: Warnings): FlatPlan {
+  const steps = (): Iterable<PlanStep> => walk(tree);
+  let size = 2 * BLOCK;
+  let contentBytes = 0;
+  let entries = 0;
+  for (const { head, content } of steps()) {
+    entries += 1;
+    size += headerLength(head) + padded(content?.size ?? 0);
+    contentBytes += content?.size ?? 0;
+    if (size > policy.maxOutputBytes) throw tooLarge(policy.maxOutputBytes);
+  }
+  return {
+    size,
+    entries,
+    contentBytes,
+    layers: tree.effects,
+    removed: tree.removed.summary,
+    warnings: warnings.list,
+    warningCounts: warnings.counts,
+    steps,
+  };
+}
+
+function tooLarge(limit: number): ShipperError {
+  return new ShipperError('LIMIT_EXCEEDED', `Cannot write more than ${limit} bytes of flat layer`, {
+    hint: 'Raise the limit with --max-output BYTES if the image really is that large',
+  });
+}
+
+/** Depth first, parents first, siblings by name bytes; the first name of an inode carries it, the others link to it. */
+function* walk(tree: RootTree): Generator<PlanStep, void, undefined> {
+  const carriers = new Map<InodeId, string>();
+  const rootInode = tree.names.inode(tree.root);
+  if (!tree.inodes.isPlainDirectory(rootInode)) yield rootStep(tree, rootInode);
+  const open: { path: string; children: Int32Array; at: number }[] = [
+    { path: '', children: tree.names.sortedChildren(tree.root), at: 0 },
+  ];
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const node = top.children[top.at];
+    if (node === undefined) {
+      open.pop();
+      continue;
+    }
+    top.at += 1;
+    const name = tree.names.name(node);
+    const path = top.path === '' ? name : `${top.path}/${name}`;
+    yield stepOf(tree, node, path, carriers);
+    if (tree.names.firstChild(node) !== 0) {
+      open.push({ path, children: tree.names.sortedChildren(node), at: 0 });
+    }
+  }
+}
+
+/** Its mtime is not carried, so that trees that differ in nothing that can be seen are equal bytes. */
+function rootStep(tree: RootTree, inode: InodeId): PlanStep {
+  const head = { ...tree.inodes.head(inode, ''), mtimeSeconds: 0, mtimeNanos: 0 };
+  return { head, inode, content: undefined };
+}
+
+function stepOf(
+  tree: RootTree,
+  node: NodeId,
+  path: string,
+  carriers: Map<InodeId, string>,
+): PlanStep {
+  const inode = tree.names.inode(node);
+  const head = tree.inodes.head(inode, path);
+  if (head.type !== 'directory' && tree.inodes.names(inode) > 1) {
+    const carrier = carriers.get(inode);
+    if (carrier === undefined) carriers.set(inode, path);
+    else return { head: linkHead(head, carrier), inode, content: undefined };
+  }
+  return { head, inode, content: head.type === 'file' ? tree.inodes.content(inode) : undefined };
+}
+
+/** A link repeats its inode's attributes: engines lchown each name, which strips capabilities (R8). */
+function linkHead(head: EntryHead, carrier: string): EntryHead {
+  return { ...head, type: 'link', linkTarget: carrier, size: 0, devMajor: 0, devMinor: 0 };
+}

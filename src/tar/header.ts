@@ -1,0 +1,137 @@
+// Decodes one 512-byte tar header: v7, ustar, GNU and star. Follows Go's archive/tar where formats leave room, since
+// that is what every engine reads with.
+import { latin1 } from '../core/bytes.ts';
+import { corrupt } from './corrupt.ts';
+import { BLOCK } from './entry.ts';
+
+/** Dialect of a header block. */
+export type TarFormat = 'v7' | 'ustar' | 'gnu' | 'star';
+
+/** The fields of one header block, before extension headers are applied. */
+export interface HeaderBlock {
+  readonly format: TarFormat;
+  readonly name: string;
+  readonly typeflag: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtime: number;
+  readonly linkName: string;
+  readonly devMajor: number;
+  readonly devMinor: number;
+}
+
+const CHECKSUM_AT = 148;
+const CHECKSUM_END = 156;
+
+/** Whether a block is all zeros. */
+export function isZeroBlock(block: Uint8Array): boolean {
+  for (let i = 0; i < BLOCK; i += 1) if (block[i] !== 0) return false;
+  return true;
+}
+
+/** Decodes a block that is not zero; `offset` is for messages. */
+export function decodeHeader(block: Uint8Array, offset: number): HeaderBlock {
+  checkChecksum(block, offset);
+  const format = formatOf(block);
+  const number = (at: number, length: number, what: string) =>
+    parseNumber(block, at, length, what, offset);
+  const extended = format !== 'v7';
+  return {
+    format,
+    name: fullName(block, format),
+    typeflag: String.fromCharCode(block[156] ?? 0),
+    mode: number(100, 8, 'mode'),
+    uid: number(108, 8, 'uid'),
+    gid: number(116, 8, 'gid'),
+    size: number(124, 12, 'size'),
+    mtime: number(136, 12, 'mtime'),
+    linkName: text(block, 157, 100),
+    devMajor: extended ? number(329, 8, 'device major') : 0,
+    devMinor: extended ? number(337, 8, 'device minor') : 0,
+  };
+}
+
+function formatOf(block: Uint8Array): TarFormat {
+  const magic = latin1(block.subarray(257, 265));
+  if (magic === 'ustar  \0') return 'gnu';
+  if (!magic.startsWith('ustar\0')) return 'v7';
+  return latin1(block.subarray(508, 512)) === 'tar\0' ? 'star' : 'ustar';
+}
+
+function fullName(block: Uint8Array, format: TarFormat): string {
+  const name = text(block, 0, 100);
+  if (format !== 'ustar' && format !== 'star') return name;
+  const prefix = text(block, 345, format === 'star' ? 131 : 155);
+  return prefix === '' ? name : `${prefix}/${name}`;
+}
+
+/** A field up to its first NUL. */
+function text(block: Uint8Array, at: number, length: number): string {
+  let end = at;
+  while (end < at + length && block[end] !== 0) end += 1;
+  return latin1(block.subarray(at, end));
+}
+
+/** Both sums that tar writers have used: bytes as unsigned, and as signed, numbers. */
+function checkChecksum(block: Uint8Array, offset: number): void {
+  let unsigned = 0;
+  let negatives = 0;
+  for (let i = 0; i < BLOCK; i += 1) {
+    const byte = i >= CHECKSUM_AT && i < CHECKSUM_END ? 0x20 : (block[i] ?? 0);
+    unsigned += byte;
+    if (byte > 127) negatives += 1;
+  }
+  const claimed = parseNumber(block, CHECKSUM_AT, 8, 'checksum', offset);
+  if (claimed !== unsigned && claimed !== unsigned - 256 * negatives) {
+    throw corrupt('the checksum does not match', offset);
+  }
+}
+
+const SPACE = 0x20;
+const ZERO = 0x30;
+const SEVEN = 0x37;
+
+/** Octal text, or base-256 where the first bit is set (GNU). */
+function parseNumber(
+  block: Uint8Array,
+  at: number,
+  length: number,
+  what: string,
+  offset: number,
+): number {
+  if (((block[at] ?? 0) & 0x80) !== 0) return parseBase256(block, at, length, what, offset);
+  let from = at;
+  let to = at + length;
+  while (from < to && (block[from] === SPACE || block[from] === 0)) from += 1;
+  while (to > from && (block[to - 1] === SPACE || block[to - 1] === 0)) to -= 1;
+  let value = 0;
+  for (let i = from; i < to; i += 1) {
+    const byte = block[i] ?? 0;
+    if (byte === 0) break;
+    if (byte < ZERO || byte > SEVEN) throw corrupt(`${what} is not an octal number`, offset);
+    value = value * 8 + (byte - ZERO);
+  }
+  return value;
+}
+
+/** Two's complement, big-endian, the first bit being the mark and the second the sign. */
+function parseBase256(
+  block: Uint8Array,
+  at: number,
+  length: number,
+  what: string,
+  offset: number,
+): number {
+  const negative = ((block[at] ?? 0) & 0x40) !== 0;
+  let value = 0n;
+  for (let i = at; i < at + length; i += 1) {
+    const byte = BigInt(i === at ? (block[i] ?? 0) & 0x7f : (block[i] ?? 0));
+    value = value * 256n + byte;
+  }
+  if (negative) value -= 1n << BigInt(length * 8 - 1);
+  const result = Number(value);
+  if (!Number.isSafeInteger(result)) throw corrupt(`${what} is out of range`, offset);
+  return result;
+}

@@ -1,0 +1,345 @@
+// The tar grammar as a coroutine: it asks for bytes and gives entries, and does no reading of its own, so that one
+// grammar serves files (`scan.ts`), and any stream. Follows Go's archive/tar, which the engines read with.
+import { latin1 } from '../core/bytes.ts';
+import { LIMITS } from '../core/limits.ts';
+import { corrupt } from './corrupt.ts';
+import { BLOCK, type Entry, type EntryType, padded, type SparseMap } from './entry.ts';
+import { decodeHeader, type HeaderBlock, isZeroBlock } from './header.ts';
+import { GNU_SPARSE_MAP, type PaxRecords, parsePax, parsePaxNumber, parsePaxTime } from './pax.ts';
+import {
+  addListedExtents,
+  addOldExtents,
+  LeadingMapReader,
+  oldRealSize,
+  SparseMapBuilder,
+} from './sparse.ts';
+
+/** "Give me `length` bytes from `at`": answered with the bytes, fewer only at the end of the tar. */
+export interface ReadRequest {
+  readonly kind: 'read';
+  readonly at: number;
+  readonly length: number;
+}
+
+/** "Here is an entry": answered with anything. */
+export interface FoundEntry {
+  readonly kind: 'entry';
+  readonly entry: Entry;
+}
+
+type Parser<T> = Generator<ReadRequest | FoundEntry, T, Uint8Array>;
+
+/** Extension headers that wait for the entry that they describe. */
+interface Pending {
+  readonly pax: PaxRecords | undefined;
+  readonly longName: string | undefined;
+  readonly longLink: string | undefined;
+}
+
+const NOTHING: Pending = { pax: undefined, longName: undefined, longLink: undefined };
+
+/** Parses a whole tar from byte 0 to its end mark or the end of its bytes. */
+export function* parseTar(): Parser<void> {
+  let at = 0;
+  let globals: PaxRecords | undefined;
+  let pending = NOTHING;
+  for (;;) {
+    const block = yield* readHeaderBlock(at);
+    if (block === undefined) {
+      if (pending !== NOTHING) throw corrupt('an extension header has no entry', at);
+      return;
+    }
+    const header = decodeHeader(block, at);
+    if (isExtension(header.typeflag)) {
+      const body = yield* readExtension(header, at);
+      if (header.typeflag === 'g') globals = mergeGlobals(globals, parsePax(body, at), at);
+      else pending = addPending(pending, header.typeflag, body, at);
+      at += BLOCK + padded(header.size);
+    } else {
+      const entry = yield* readEntry(header, block, at, pending, globals);
+      yield { kind: 'entry', entry };
+      pending = NOTHING;
+      at = entry.dataOffset + padded(entry.storedSize);
+    }
+  }
+}
+
+/** The next header, or undefined at the end: two zero blocks, one at the end of the bytes, or no bytes at all. */
+function* readHeaderBlock(at: number): Parser<Uint8Array | undefined> {
+  const block: Uint8Array = yield { kind: 'read', at, length: BLOCK };
+  if (block.length === 0) return undefined;
+  if (block.length < BLOCK) throw corrupt('the tar ends in the middle of a header', at);
+  if (!isZeroBlock(block)) return block;
+  const second: Uint8Array = yield { kind: 'read', at: at + BLOCK, length: BLOCK };
+  if (second.length === BLOCK && !isZeroBlock(second)) {
+    throw corrupt('a zero block stands in front of more entries', at);
+  }
+  return undefined;
+}
+
+function isExtension(typeflag: string): boolean {
+  return typeflag === 'x' || typeflag === 'g' || typeflag === 'L' || typeflag === 'K';
+}
+
+function* readExtension(header: HeaderBlock, at: number): Parser<string> {
+  const { size } = header;
+  if (size < 0) throw corrupt('the size is negative', at);
+  if (size > LIMITS.tarExtensionBytes) {
+    throw corrupt(`an extension header of ${size} bytes is over the limit`, at);
+  }
+  const body: Uint8Array = yield { kind: 'read', at: at + BLOCK, length: size };
+  if (body.length < size) throw corrupt('the tar ends in the middle of an extension header', at);
+  return latin1(body);
+}
+
+/** As Go does: a later header of one kind replaces the earlier one. */
+function addPending(pending: Pending, typeflag: string, body: string, at: number): Pending {
+  if (typeflag === 'x') return { ...pending, pax: parsePax(body, at) };
+  const nul = body.indexOf('\0');
+  const name = nul < 0 ? body : body.slice(0, nul);
+  return typeflag === 'L' ? { ...pending, longName: name } : { ...pending, longLink: name };
+}
+
+/** Names and sizes that hold for all that follows would make readers disagree on the framing, so they are refused. */
+function mergeGlobals(before: PaxRecords | undefined, now: PaxRecords, at: number): PaxRecords {
+  const merged: PaxRecords = new Map(before);
+  for (const [key, value] of now) {
+    if (key === 'path' || key === 'linkpath' || key === 'size' || key.startsWith('GNU.sparse.')) {
+      throw corrupt(`a global PAX header sets ${key}`, at);
+    }
+    if (value === '') merged.delete(key);
+    else merged.set(key, value);
+  }
+  return merged;
+}
+
+/** Mutable while extension headers are applied. */
+interface Draft {
+  path: string;
+  linkTarget: string;
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  mtimeSeconds: number;
+  mtimeNanos: number;
+  xattrs: Map<string, string> | undefined;
+  unknownKeys: string[] | undefined;
+  governedByGlobal: boolean;
+}
+
+function* readEntry(
+  header: HeaderBlock,
+  block: Uint8Array,
+  at: number,
+  pending: Pending,
+  globals: PaxRecords | undefined,
+): Parser<Entry> {
+  const draft = draftOf(header);
+  const { devMajor, devMinor, typeflag } = header;
+  // Copied before the next read: a driver may reuse the block's memory.
+  const oldSparse = typeflag === 'S' ? Uint8Array.from(block) : undefined;
+  if (globals !== undefined && globals.size > 0) applyGlobals(draft, globals, pending.pax, at);
+  if (pending.pax !== undefined) applyPax(draft, pending.pax, at);
+  if (pending.longName !== undefined) draft.path = pending.longName;
+  if (pending.longLink !== undefined) draft.linkTarget = pending.longLink;
+  const type = typeOf(typeflag, draft.path, at);
+  if (draft.size < 0) throw corrupt('the size is negative', at);
+  const stored = type === 'file' ? draft.size : 0;
+  let content: Content = { dataOffset: at + BLOCK, storedSize: stored, size: stored };
+  if (oldSparse !== undefined) content = yield* readOldSparse(oldSparse, at, stored);
+  else if (pending.pax !== undefined && type === 'file') {
+    content = yield* readPaxSparse(pending.pax, at, content);
+    draft.path = pending.pax.get('GNU.sparse.name') || draft.path;
+  }
+  checkIds(draft, devMajor, devMinor, at);
+  return {
+    ...draft,
+    type,
+    devMajor,
+    devMinor,
+    sparse: undefined,
+    ...content,
+    linkTarget: type === 'link' || type === 'symlink' ? draft.linkTarget : '',
+    headerOffset: at,
+    xattrs: sorted(draft.xattrs),
+  };
+}
+
+function draftOf(header: HeaderBlock): Draft {
+  return {
+    path: header.name,
+    linkTarget: header.linkName,
+    mode: header.mode & 0o7777,
+    uid: header.uid,
+    gid: header.gid,
+    size: header.size,
+    mtimeSeconds: header.mtime,
+    mtimeNanos: 0,
+    xattrs: undefined,
+    unknownKeys: undefined,
+    governedByGlobal: false,
+  };
+}
+
+const TYPES = new Map<string, EntryType>([
+  ['0', 'file'],
+  ['7', 'file'],
+  ['S', 'file'],
+  ['1', 'link'],
+  ['2', 'symlink'],
+  ['3', 'char'],
+  ['4', 'block'],
+  ['5', 'directory'],
+  ['6', 'fifo'],
+]);
+
+/** A NUL flag is v7's: a file, or a directory where the name ends in a slash. */
+function typeOf(typeflag: string, path: string, at: number): EntryType {
+  if (typeflag === '\0') return path.endsWith('/') ? 'directory' : 'file';
+  const type = TYPES.get(typeflag);
+  if (type === undefined)
+    throw corrupt(`the entry type ${JSON.stringify(typeflag)} is unknown`, at);
+  return type;
+}
+
+function checkIds(draft: Draft, devMajor: number, devMinor: number, at: number): void {
+  if (!isUint32(draft.uid)) throw corrupt(`uid ${draft.uid} is out of range`, at);
+  if (!isUint32(draft.gid)) throw corrupt(`gid ${draft.gid} is out of range`, at);
+  if (!isUint32(devMajor) || !isUint32(devMinor)) {
+    throw corrupt(`device ${devMajor}:${devMinor} is out of range`, at);
+  }
+}
+
+function isUint32(value: number): boolean {
+  return value >= 0 && value <= 0xffffffff;
+}
+
+const XATTR = 'SCHILY.xattr.';
+/** Known and without meaning in an image: `flatten.md` 2 (atime, ctime, uname, gname), comments and character sets. */
+const IGNORED = new Set(['atime', 'ctime', 'uname', 'gname', 'comment', 'charset', 'hdrcharset']);
+
+/** A global record counts where the entry's own header does not set its key, were it to nothing. */
+function applyGlobals(
+  draft: Draft,
+  globals: PaxRecords,
+  own: PaxRecords | undefined,
+  at: number,
+): void {
+  for (const [key, value] of globals) {
+    if (own?.has(key)) continue;
+    if (!IGNORED.has(key)) draft.governedByGlobal = true;
+    applyRecord(draft, key, value, at);
+  }
+}
+
+function applyPax(draft: Draft, records: PaxRecords, at: number): void {
+  for (const [key, value] of records) {
+    // An empty value takes a key back (POSIX); an extended attribute, though, may be empty.
+    if (value === '' && !key.startsWith(XATTR)) continue;
+    applyRecord(draft, key, value, at);
+  }
+}
+
+function applyRecord(draft: Draft, key: string, value: string, at: number): void {
+  switch (key) {
+    case 'path':
+      draft.path = value;
+      return;
+    case 'linkpath':
+      draft.linkTarget = value;
+      return;
+    case 'size':
+      draft.size = parsePaxNumber(value, key, at);
+      return;
+    case 'uid':
+      draft.uid = parsePaxNumber(value, key, at);
+      return;
+    case 'gid':
+      draft.gid = parsePaxNumber(value, key, at);
+      return;
+    case 'mtime': {
+      const time = parsePaxTime(value, at);
+      draft.mtimeSeconds = time.seconds;
+      draft.mtimeNanos = time.nanos;
+      return;
+    }
+    default:
+      applyOther(draft, key, value);
+  }
+}
+
+function applyOther(draft: Draft, key: string, value: string): void {
+  if (key.startsWith(XATTR)) {
+    draft.xattrs ??= new Map();
+    draft.xattrs.set(key.slice(XATTR.length), value);
+  } else if (!IGNORED.has(key) && !key.startsWith('GNU.sparse.')) {
+    draft.unknownKeys ??= [];
+    draft.unknownKeys.push(key);
+  }
+}
+
+function sorted(xattrs: Map<string, string> | undefined): ReadonlyMap<string, string> | undefined {
+  if (xattrs === undefined || xattrs.size < 2) return xattrs;
+  return new Map([...xattrs].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Where the content lies and how long it is. */
+interface Content {
+  readonly dataOffset: number;
+  readonly storedSize: number;
+  readonly size: number;
+  readonly sparse?: SparseMap;
+}
+
+/** Four extents in the header, then extension blocks of 21 while each says that another follows. */
+function* readOldSparse(header: Uint8Array, at: number, stored: number): Parser<Content> {
+  const map = new SparseMapBuilder(at);
+  const size = oldRealSize(header, at);
+  let more = addOldExtents(header, 386, 4, map, at);
+  let dataOffset = at + BLOCK;
+  while (more) {
+    const block: Uint8Array = yield { kind: 'read', at: dataOffset, length: BLOCK };
+    if (block.length < BLOCK) throw corrupt('the tar ends in the middle of a sparse map', at);
+    more = addOldExtents(block, 0, 21, map, at);
+    dataOffset += BLOCK;
+  }
+  return { dataOffset, storedSize: stored, size, sparse: map.finish(size, stored) };
+}
+
+/** PAX formats 0.0, 0.1 and 1.0; an unknown version is an ordinary file, as Go has it. */
+function* readPaxSparse(pax: PaxRecords, at: number, plain: Content): Parser<Content> {
+  const version = `${pax.get('GNU.sparse.major') ?? ''}.${pax.get('GNU.sparse.minor') ?? ''}`;
+  const list = pax.get(GNU_SPARSE_MAP);
+  const isLeading = version === '1.0';
+  const isListed =
+    version === '0.0' || version === '0.1' || (version === '.' && list !== undefined);
+  if (!isLeading && !isListed) return plain;
+  const sizeText = pax.get('GNU.sparse.size') ?? pax.get('GNU.sparse.realsize');
+  const size = sizeText === undefined ? plain.size : parsePaxNumber(sizeText, 'sparse size', at);
+  const map = new SparseMapBuilder(at);
+  if (isListed) {
+    addListedExtents(list ?? '', map, at);
+    return { ...plain, size, sparse: map.finish(size, plain.storedSize) };
+  }
+  const mapBytes = yield* readLeadingMap(map, at, plain);
+  const storedSize = plain.storedSize - mapBytes;
+  const dataOffset = plain.dataOffset + mapBytes;
+  return { dataOffset, storedSize, size, sparse: map.finish(size, storedSize) };
+}
+
+function* readLeadingMap(map: SparseMapBuilder, at: number, plain: Content): Parser<number> {
+  const reader = new LeadingMapReader(map, at);
+  for (;;) {
+    if (reader.bytes + BLOCK > padded(plain.storedSize)) {
+      throw corrupt('the sparse map is longer than its entry', at);
+    }
+    const block: Uint8Array = yield {
+      kind: 'read',
+      at: plain.dataOffset + reader.bytes,
+      length: BLOCK,
+    };
+    if (block.length < BLOCK) throw corrupt('the tar ends in the middle of a sparse map', at);
+    if (reader.take(latin1(block))) return reader.bytes;
+  }
+}
