@@ -21,10 +21,10 @@ export function throwIfAborted(ctx: Context): void {
 }
 
 /** What to throw when `signal` has aborted. */
-export function interruption(signal: AbortSignal): ShipperError {
-  if (signal.reason instanceof ShipperError) return signal.reason;
+export function interruption(signal: AbortSignal | undefined): ShipperError {
+  if (signal?.reason instanceof ShipperError) return signal.reason;
   return new ShipperError('INTERRUPTED', 'Cannot go on: the run was cancelled', {
-    cause: signal.reason,
+    cause: signal?.reason,
   });
 }
 

@@ -71,6 +71,8 @@ export interface Files {
   remove(path: string): Promise<void>;
   /** Flushes a directory's entries to disk. */
   syncDirectory(path: string): Promise<void>;
+  /** Adds to the end of a file, made where it is missing. */
+  appendText(path: string, text: string): Promise<void>;
   /** Bytes that an ordinary user can still write where `path` is. */
   freeBytes(path: string): Promise<number>;
   /** Names this process so that a later run can tell its left-overs: see `spool.ts`. */

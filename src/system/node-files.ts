@@ -1,0 +1,227 @@
+// Files of the real machine.
+
+import type { BigIntStats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fstatSync,
+  fsync,
+  openSync,
+  readSync,
+  write,
+} from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { type ErrorCode, isShipperError, ShipperError } from '../core/errors.ts';
+import { processOwner } from './owner.ts';
+import type { FileFacts, Files, ReadableFile, WritableFile } from './system.ts';
+
+/** The real file system. */
+export function nodeFiles(): Files {
+  return {
+    owner: processOwner(),
+    stat: (path) => factsOrUndefined(path, () => fs.stat(path, { bigint: true })),
+    lstat: (path) => factsOrUndefined(path, () => fs.lstat(path, { bigint: true })),
+    list: (path) => during('list', path, () => fs.readdir(path)),
+    read: (path, maxBytes) => during('read', path, () => readCapped(path, maxBytes)),
+    openRead: (path) => during('open', path, async () => openForRead(path)),
+    create: (path, mode = 0o600) => during('create', path, async () => openForWrite(path, mode)),
+    makeDirectory: (path) =>
+      during('create', path, async () => {
+        await fs.mkdir(path, { recursive: true });
+      }),
+    rename: (from, to) => during('rename to', to, () => fs.rename(from, to)),
+    remove: (path) => during('remove', path, () => fs.rm(path, { recursive: true, force: true })),
+    syncDirectory: (path) => during('flush', path, () => syncDirectory(path)),
+    appendText: (path, text) => during('write', path, () => fs.appendFile(path, text)),
+    freeBytes: (path) =>
+      during('examine', path, async () => {
+        const { bavail, bsize } = await fs.statfs(path);
+        return bavail * bsize;
+      }),
+  };
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'NOT_FOUND',
+  ENOTDIR: 'NOT_FOUND',
+  ENOSPC: 'NO_SPACE',
+  EDQUOT: 'NO_SPACE',
+};
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EROFS: 'the file system is read-only',
+  EIO: 'input/output error',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files on this machine',
+  EISDIR: 'it is a folder',
+  EEXIST: 'it exists already',
+};
+
+/** Turns the failure of a system call into an error that names the path. */
+function fileError(verb: string, path: string, error: unknown): ShipperError {
+  if (isShipperError(error)) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+  const suffix = code === '' || reason.includes(code) ? '' : ` (${code})`;
+  return new ShipperError(CODES[code] ?? 'IO', `Cannot ${verb} ${path}: ${reason}${suffix}`, {
+    path,
+    cause: error,
+  });
+}
+
+async function during<T>(verb: string, path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw fileError(verb, path, error);
+  }
+}
+
+function duringSync<T>(verb: string, path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw fileError(verb, path, error);
+  }
+}
+
+async function factsOrUndefined(
+  path: string,
+  stat: () => Promise<BigIntStats>,
+): Promise<FileFacts | undefined> {
+  try {
+    return factsOf(await stat());
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw fileError('examine', path, error);
+  }
+}
+
+function factsOf(stat: BigIntStats): FileFacts {
+  return {
+    kind: stat.isFile()
+      ? 'file'
+      : stat.isDirectory()
+        ? 'directory'
+        : stat.isSymbolicLink()
+          ? 'symlink'
+          : 'other',
+    size: Number(stat.size),
+    version: `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`,
+    mtimeMs: Number(stat.mtimeMs),
+  };
+}
+
+function fstatBig(fd: number): BigIntStats {
+  return fstatSync(fd, { bigint: true });
+}
+
+function viaCallback(start: (done: (error: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+async function writeAll(fd: number, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const from = at;
+    at += await new Promise<number>((resolve, reject) => {
+      write(fd, bytes, from, bytes.length - from, position + from, (error, written) =>
+        error === null ? resolve(written) : reject(error),
+      );
+    });
+  }
+}
+
+async function readCapped(path: string, maxBytes: number): Promise<Uint8Array> {
+  await using file = openForRead(path);
+  if (file.size > maxBytes) {
+    throw new ShipperError(
+      'LIMIT_EXCEEDED',
+      `Cannot read ${path}: it has more than ${maxBytes} bytes`,
+      { path },
+    );
+  }
+  // A file that grows, or a device without a size, must not be read past the cap either.
+  const buffer = Buffer.alloc(Math.max(file.size, 65_536));
+  let length = 0;
+  while (length < buffer.length) {
+    const read = file.readSync(buffer.subarray(length), length);
+    if (read === 0) break;
+    length += read;
+  }
+  return buffer.subarray(0, length);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await fs.open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function openForRead(path: string): ReadableFile {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOCTTY);
+  return new NodeFile(path, fd);
+}
+
+/** O_EXCL and no following of a link: the name must be new. */
+function openForWrite(path: string, mode: number): WritableFile {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  return new NodeFile(path, openSync(path, flags, mode));
+}
+
+/** An open file. Reads are synchronous: a thousand small reads a turn would drown in promises. */
+class NodeFile implements WritableFile {
+  readonly path: string;
+  readonly fd: number;
+  readonly size: number;
+  #isOpen = true;
+
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+    this.size = duringSync('examine', path, () => Number(fstatBig(fd).size));
+  }
+
+  readSync(target: Uint8Array, position: number): number {
+    return duringSync('read', this.path, () =>
+      readSync(this.fd, target, 0, target.length, position),
+    );
+  }
+
+  facts(): Promise<FileFacts> {
+    return during('examine', this.path, async () => factsOf(fstatBig(this.fd)));
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return during('write', this.path, () => writeAll(this.fd, bytes, position));
+  }
+
+  dataSync(): Promise<void> {
+    return during('flush', this.path, () => viaCallback((done) => fdatasync(this.fd, done)));
+  }
+
+  sync(): Promise<void> {
+    return during('flush', this.path, () => viaCallback((done) => fsync(this.fd, done)));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    duringSync('close', this.path, () => closeSync(this.fd));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,50 @@
+// The real machine. Only `bin.ts`, `index.ts` and tests import this.
+import { randomBytes } from 'node:crypto';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
+import { interruption } from '../core/context.ts';
+import type { Clock } from '../core/events.ts';
+import { nodeFiles } from './node-files.ts';
+import { nodeStdio } from './node-stdio.ts';
+import { spawnDuplex } from './spawn.ts';
+import type { System } from './system.ts';
+import { nodeThreads } from './threads.ts';
+
+/** The machine that this process runs on. */
+export function nodeSystem(): System {
+  const cores = availableParallelism();
+  return {
+    clock: nodeClock(),
+    env: process.env,
+    platform: process.platform,
+    homedir: homedir(),
+    tmpdir: tmpdir(),
+    cwd: process.cwd(),
+    cores,
+    files: nodeFiles(),
+    threads: nodeThreads(cores),
+    stdio: nodeStdio(),
+    random: (bytes) => randomBytes(bytes).toString('hex'),
+    spawnDuplex,
+  };
+}
+
+/** Real time. */
+export function nodeClock(): Clock {
+  return {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        const stop = () => {
+          clearTimeout(timer);
+          reject(interruption(signal));
+        };
+        const timer = setTimeout(() => {
+          signal?.removeEventListener('abort', stop);
+          resolve();
+        }, ms);
+        if (signal?.aborted) stop();
+        else signal?.addEventListener('abort', stop, { once: true });
+      }),
+  };
+}

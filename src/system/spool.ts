@@ -1,0 +1,125 @@
+// Temporary files that are sure to go: on dispose, on a signal, and at the latest when the next run finds them.
+import type { Context } from '../core/context.ts';
+import { ShipperError } from '../core/errors.ts';
+import type { Files, System, WritableFile } from './system.ts';
+
+/** Made by another machine or container, a file is a left-over when nobody wrote to it for so long. */
+const FOREIGN_AGE_MS = 24 * 60 * 60 * 1000;
+const MARK = '.shipper-';
+const SUFFIX = '.tmp';
+/** Left free for everybody else, in bytes. */
+const RESERVE_BYTES = 16 * 1024 * 1024;
+
+/** A temporary file. It is removed on dispose unless it was moved to its place. */
+export interface TempFile extends AsyncDisposable {
+  readonly file: WritableFile;
+  /** Flushes and moves it to `target` so that a crash leaves the old file or the whole new one. */
+  moveTo(target: string): Promise<void>;
+}
+
+/** Creates a spool in TMPDIR, after removing what dead runs left there. */
+export async function createSpool(system: System): Promise<TempFile> {
+  await sweep(system, system.tmpdir, `${MARK}spool`);
+  return createIn(system, system.tmpdir, `${MARK}spool`, 0o600);
+}
+
+/** Creates a file beside `target` that can become it. `mode` is what a new file gets, less the umask. */
+export async function createBeside(
+  system: System,
+  target: string,
+  mode = 0o666,
+): Promise<TempFile> {
+  const { folder, name } = splitPath(target);
+  // A name of 255 bytes leaves no room for a suffix, so the target's name is cut.
+  const prefix = `.${Buffer.from(name)
+    .subarray(0, 100)
+    .toString('latin1')
+    .replace(/[^\x21-\x7e]/g, '_')}${MARK}`;
+  await sweep(system, folder, prefix);
+  return createIn(system, folder, prefix, mode);
+}
+
+/** Rejects with `NO_SPACE` unless `bytes` can be written where `path` is. */
+export async function requireSpace(
+  files: Files,
+  path: string,
+  bytes: number,
+  what: string,
+): Promise<void> {
+  const free = await files.freeBytes(path);
+  if (free >= bytes + RESERVE_BYTES) return;
+  throw new ShipperError(
+    'NO_SPACE',
+    `Cannot write ${what} in ${path}: it needs ${bytes} bytes and ${Math.max(0, free)} are free`,
+    { path, hint: 'Free some space, or name another folder (TMPDIR for temporary files)' },
+  );
+}
+
+/** The folder of a path, and the name in it. */
+export function splitPath(path: string): { readonly folder: string; readonly name: string } {
+  const slash = path.lastIndexOf('/');
+  if (slash < 0) return { folder: '.', name: path };
+  return { folder: slash === 0 ? '/' : path.slice(0, slash), name: path.slice(slash + 1) };
+}
+
+async function createIn(
+  system: System,
+  folder: string,
+  prefix: string,
+  mode: number,
+): Promise<TempFile> {
+  const { files } = system;
+  const path = `${folder}/${prefix}-${files.owner.tag}-${system.random(6)}${SUFFIX}`;
+  const file = await files.create(path, mode);
+  const forget = files.owner.onExitRemove(path);
+  let isPlaced = false;
+  return {
+    file,
+    async moveTo(target) {
+      await file.sync();
+      await files.rename(path, target);
+      isPlaced = true;
+      forget();
+      await files.syncDirectory(splitPath(target).folder);
+    },
+    async [Symbol.asyncDispose]() {
+      await file.close();
+      if (!isPlaced) await files.remove(path);
+      forget();
+    },
+  };
+}
+
+/** Removes files of runs that are dead for sure, or foreign and old. A live run's file is never touched. */
+async function sweep(system: System, folder: string, prefix: string): Promise<void> {
+  const { files } = system;
+  for (const name of await files.list(folder)) {
+    if (!name.startsWith(prefix) || !name.endsWith(SUFFIX)) continue;
+    const tag = name.slice(prefix.length + 1, -SUFFIX.length).replace(/-[0-9a-f]+$/, '');
+    const path = `${folder}/${name}`;
+    const isDead = files.owner.isDead(tag) ?? (await isOld(system, path));
+    if (isDead) await files.remove(path);
+  }
+}
+
+async function isOld(system: System, path: string): Promise<boolean> {
+  const facts = await system.files.lstat(path);
+  return facts !== undefined && system.clock.now() - facts.mtimeMs > FOREIGN_AGE_MS;
+}
+
+/** Copies a stream into a spool; returns its length. */
+export async function spoolStream(
+  ctx: Context,
+  spool: TempFile,
+  stream: AsyncIterable<Uint8Array>,
+  onChunk?: (bytes: number) => void,
+): Promise<number> {
+  let length = 0;
+  for await (const chunk of stream) {
+    ctx.signal.throwIfAborted();
+    await spool.file.write(chunk, length);
+    length += chunk.length;
+    onChunk?.(chunk.length);
+  }
+  return length;
+}

@@ -1,0 +1,142 @@
+// Hashing off the main thread: SHA-256 is a third of the work of a flatten.
+import { Worker } from 'node:worker_threads';
+import type { DigestAlgorithm } from '../core/digest.ts';
+import { isShipperError, ShipperError } from '../core/errors.ts';
+import { type HashReply, type HashRequest, hashWorker } from './hash-worker.ts';
+import type { HashFileJob, StreamHasher, Threads } from './system.ts';
+
+/** Threads that hash files at once; the hasher of the output has one of its own beside them. */
+const FILE_THREADS = 2;
+
+/** Real threads, started when they are first needed. */
+export function nodeThreads(cores: number): Threads {
+  const idle: HashThread[] = [];
+  const all = new Set<HashThread>();
+  const waiting: ((thread: HashThread) => void)[] = [];
+  let fileThreads = 0;
+
+  const start = (): HashThread => {
+    const thread = new HashThread();
+    all.add(thread);
+    return thread;
+  };
+  const borrowForFile = (): Promise<HashThread> => {
+    const free = idle.pop();
+    if (free !== undefined) return Promise.resolve(free);
+    if (fileThreads < Math.min(FILE_THREADS, Math.max(1, cores - 1))) {
+      fileThreads += 1;
+      return Promise.resolve(start());
+    }
+    return new Promise((resolve) => waiting.push(resolve));
+  };
+  const giveBack = (thread: HashThread): void => {
+    const next = waiting.shift();
+    if (next !== undefined) next(thread);
+    else idle.push(thread);
+  };
+
+  return {
+    hasher: (algorithm) => {
+      const thread = start();
+      return thread.stream(algorithm, () => all.delete(thread));
+    },
+    async hashFile(job) {
+      const thread = await borrowForFile();
+      try {
+        return await thread.file(job);
+      } finally {
+        giveBack(thread);
+      }
+    },
+    async close() {
+      await Promise.all([...all].map((thread) => thread.end()));
+      all.clear();
+      idle.length = 0;
+      fileThreads = 0;
+    },
+  };
+}
+
+interface Waiter {
+  readonly resolve: (reply: HashReply) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One worker and the answers that are awaited from it. */
+class HashThread {
+  readonly #worker: Worker;
+  readonly #waiters = new Map<number, Waiter>();
+  #lastId = 0;
+  #failure: ShipperError | undefined;
+
+  constructor() {
+    this.#worker = new Worker(`(${hashWorker.toString()})()`, {
+      eval: true,
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
+    });
+    this.#worker.unref();
+    this.#worker.on('message', (reply: HashReply) => this.#settle(reply));
+    this.#worker.on('error', (error) => this.#fail(`the thread failed: ${error.message}`));
+    this.#worker.on('exit', () => this.#fail('the thread has ended'));
+  }
+
+  stream(algorithm: DigestAlgorithm, onClose: () => void): StreamHasher {
+    this.#worker.postMessage({ kind: 'start', algorithm } satisfies HashRequest);
+    return {
+      update: async (chunk) => {
+        await this.#ask((id) => ({ kind: 'update', id, chunk }));
+      },
+      digest: async () => (await this.#ask((id) => ({ kind: 'digest', id }))).hex ?? '',
+      close: () => {
+        onClose();
+        void this.end();
+      },
+    };
+  }
+
+  async file({ fd, offset, length, algorithm, signal }: HashFileJob): Promise<string> {
+    const stop = () => void this.end();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      const reply = await this.#ask((id) => ({ kind: 'file', id, fd, offset, length, algorithm }));
+      return reply.hex ?? '';
+    } catch (error) {
+      if (signal?.aborted && isShipperError(signal.reason)) throw signal.reason;
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #ask(make: (id: number) => HashRequest): Promise<HashReply> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#lastId += 1;
+    const id = this.#lastId;
+    // The process must not end while an answer is awaited.
+    if (this.#waiters.size === 0) this.#worker.ref();
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(id, { resolve, reject });
+      this.#worker.postMessage(make(id));
+    });
+  }
+
+  #settle(reply: HashReply): void {
+    const waiter = this.#waiters.get(reply.id);
+    this.#waiters.delete(reply.id);
+    if (this.#waiters.size === 0) this.#worker.unref();
+    if (reply.error === undefined) waiter?.resolve(reply);
+    else waiter?.reject(new ShipperError('SOURCE_CHANGED', `Cannot hash: ${reply.error}`));
+  }
+
+  #fail(reason: string): void {
+    this.#failure ??= new ShipperError('IO', `Cannot hash: ${reason}`);
+    for (const waiter of this.#waiters.values()) waiter.reject(this.#failure);
+    this.#waiters.clear();
+  }
+}
