@@ -1,4 +1,5 @@
 // Small images for the tests, made without any registry.
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Endpoint } from './engines.ts';
@@ -20,4 +21,27 @@ export async function busyboxImage(engine: Endpoint, tag: string): Promise<strin
 export async function busyboxTar(file: string): Promise<void> {
   requireParts('the busybox image', '/bin/busybox', 'python3');
   await run('python3', [join(SUPPORT, 'recipe.py'), 'busybox', file]);
+}
+
+/**
+ * Builds an ordinary image in a small form: 12 layers, 10 MB, 580 paths, every kind of change and configuration; see
+ * `recipe.Dockerfile` and `recipe.py`. Its first layer is `TAG-base`. Returns `tag`.
+ */
+export async function recipeImage(engine: Endpoint, tag: string): Promise<string> {
+  const context = mkdtempSync(join(engine.directory, 'recipe-'));
+  try {
+    for (const layer of ['base', 'added']) {
+      await run('python3', [join(SUPPORT, 'recipe.py'), layer, join(context, `${layer}.tar`)]);
+    }
+    copyFileSync(join(SUPPORT, 'recipe.Dockerfile'), join(context, 'Dockerfile'));
+    const change = ['--change', 'ENV PATH=/usr/bin:/bin'];
+    await engine.cli('import', ...change, join(context, 'base.tar'), `${tag}-base`);
+    rmSync(join(context, 'base.tar'));
+    // The classic builder, because it is the one that each of the engines has and that needs no network.
+    const args = ['build', '--quiet', '--build-arg', `BASE=${tag}-base`, '--tag', tag, context];
+    await run('docker', args, { env: { ...engine.env, DOCKER_BUILDKIT: '0' } });
+    return tag;
+  } finally {
+    rmSync(context, { recursive: true, force: true });
+  }
 }

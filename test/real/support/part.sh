@@ -9,7 +9,8 @@
 set -euo pipefail
 
 # Nothing but the end of the standard input ends the part: a Ctrl-C in a terminal must not skip the cleaning.
-trap '' INT TERM HUP
+# Caught rather than ignored, because children inherit what is ignored, and the part itself must end on SIGTERM.
+trap : INT TERM HUP
 
 outer() {
   work=$1 bridge=$3
@@ -61,8 +62,7 @@ inner() {
   exec 3<&0 </dev/null
   enter_root "$work" "$lower"
   export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-  # Ignored signals are inherited, and the part itself must end on SIGTERM.
-  (trap - INT TERM HUP; exec 3<&-; exec "$@") &
+  (exec 3<&-; exec "$@") &
   local child=$!
   # A part with running containers takes ten seconds for a polite end; all its data is thrown away, so it gets three.
   (cat <&3 >/dev/null; kill -TERM "$child"; sleep 3; kill -KILL "$child") &
