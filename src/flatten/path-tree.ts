@@ -40,8 +40,10 @@ export class PathTree {
     return this.#live;
   }
 
+  /** The node of a name in a directory; 0 when there is none. */
   child(parent: NodeId, name: string): NodeId {
-    return this.#slots[this.#find(parent, name)] ?? NONE;
+    const node = this.#slots[this.#find(parent, name)] ?? NONE;
+    return node === TOMBSTONE ? NONE : node;
   }
 
   /** Adds a name that `parent` does not hold yet. */
@@ -54,8 +56,9 @@ export class PathTree {
     this.#stamp.set(node, 0);
     this.#firstChild.set(node, NONE);
     this.#linkSibling(parent, node);
-    this.#slots[this.#find(parent, name)] = node;
-    this.#slotsUsed += 1;
+    const slot = this.#find(parent, name);
+    if (this.#slots[slot] === NONE) this.#slotsUsed += 1;
+    this.#slots[slot] = node;
     this.#live += 1;
     return node;
   }

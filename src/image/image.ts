@@ -1,5 +1,6 @@
 // The spine: what an image is to every other module. Values are plain and read-only; effects sit behind `Layer.open`,
 // `ImageSource` and `ImageSink`, which the transports implement.
+import type { Compression } from '../blob/compressor.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 
@@ -147,12 +148,6 @@ export interface Publication {
   /** Names to record. */
   readonly tags: readonly string[];
 }
-
-/** How layers are stored. */
-export type Compression =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'gzip'; readonly level: number }
-  | { readonly kind: 'zstd'; readonly level: number };
 
 /**
  * Where an image is written. Order: `putLayer` for every layer, then `commit` once. Nothing is visible before `commit`

@@ -1,7 +1,8 @@
 // What a flatten is asked and what it answers: plain values that the CLI, `--json` and library users share.
+import type { Compression } from '../blob/compressor.ts';
 import type { MergePolicy, Warning } from '../flatten/policy.ts';
 import type { RemovedSummary } from '../flatten/removed.ts';
-import type { Compression, Platform } from '../image/image.ts';
+import type { Platform } from '../image/image.ts';
 
 /** How an engine is found; all optional, as the docker CLI has them. */
 export interface EngineOptions {

@@ -97,14 +97,12 @@ async function sweep(system: System, folder: string, prefix: string): Promise<vo
     if (!name.startsWith(prefix) || !name.endsWith(SUFFIX)) continue;
     const tag = name.slice(prefix.length + 1, -SUFFIX.length).replace(/-[0-9a-f]+$/, '');
     const path = `${folder}/${name}`;
-    const isDead = files.owner.isDead(tag) ?? (await isOld(system, path));
-    if (isDead) await files.remove(path);
+    const facts = await files.lstat(path);
+    // In a folder that all may write, only a plain file can be ours.
+    if (facts?.kind !== 'file') continue;
+    const isOld = system.clock.now() - facts.mtimeMs > FOREIGN_AGE_MS;
+    if (files.owner.isDead(tag) ?? isOld) await files.remove(path);
   }
-}
-
-async function isOld(system: System, path: string): Promise<boolean> {
-  const facts = await system.files.lstat(path);
-  return facts !== undefined && system.clock.now() - facts.mtimeMs > FOREIGN_AGE_MS;
 }
 
 /** Copies a stream into a spool; returns its length. */

@@ -49,7 +49,9 @@ function rebuild(raw: string): CleanPath {
 
 function checkComponents(path: CleanPath, raw: string): void {
   for (const part of path.split('/')) {
-    if (part.length > LIMITS.pathComponentBytes) {
+    // The mark in front of a name that is hidden is not part of the name.
+    const bytes = part.startsWith('.wh.') ? part.length - 4 : part.length;
+    if (bytes > LIMITS.pathComponentBytes) {
       refuse(raw, `has a component longer than ${LIMITS.pathComponentBytes} bytes`);
     }
   }
