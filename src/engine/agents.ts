@@ -2,16 +2,15 @@
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { inspect } from 'node:util';
-import type { System } from '../system/system.ts';
-import { DialStdioAgent } from './dial-stdio.ts';
+import { DialStdioAgent, type SshSystem } from './dial-stdio.ts';
 import type { Endpoint, TlsMaterial } from './endpoint.ts';
 
 /** The agent for `endpoint`. Destroy it when done: only the one for ssh keeps connections open. */
-export function agentFor(endpoint: Endpoint, system: Pick<System, 'spawnDuplex'>): Agent {
+export function agentFor(endpoint: Endpoint, system: SshSystem): Agent {
   return quiet(makeAgent(endpoint, system));
 }
 
-function makeAgent(endpoint: Endpoint, system: Pick<System, 'spawnDuplex'>): Agent {
+function makeAgent(endpoint: Endpoint, system: SshSystem): Agent {
   switch (endpoint.kind) {
     case 'unix':
     case 'npipe':

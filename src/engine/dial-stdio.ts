@@ -1,12 +1,16 @@
 // HTTP through `ssh HOST docker system dial-stdio`, as the docker command does it (docker/cli, connhelper.go): the
 // system's own ssh brings ssh_config, agent, jump hosts and known_hosts.
 import { Agent, type ClientRequest } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
+import type { Clock } from '../core/events.ts';
 import type { System } from '../system/system.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** The ssh kind of endpoint. */
 export type SshEndpoint = Extract<Endpoint, { readonly kind: 'ssh' }>;
+
+/** What starting an ssh needs of the machine. */
+export type SshSystem = Pick<System, 'spawnDuplex' | 'clock'>;
 
 /** Arguments of `ssh` for an endpoint. */
 export function sshArguments(endpoint: SshEndpoint): readonly string[] {
@@ -33,16 +37,17 @@ function shellWord(word: string): string {
  */
 export class DialStdioAgent extends Agent {
   readonly #endpoint: SshEndpoint;
-  readonly #system: Pick<System, 'spawnDuplex'>;
+  readonly #system: SshSystem;
 
-  constructor(endpoint: SshEndpoint, system: Pick<System, 'spawnDuplex'>) {
+  constructor(endpoint: SshEndpoint, system: SshSystem) {
     super({ keepAlive: true, maxFreeSockets: 2 });
     this.#endpoint = endpoint;
     this.#system = system;
   }
 
   override createConnection(): Duplex {
-    return this.#system.spawnDuplex('ssh', sshArguments(this.#endpoint));
+    const program = this.#system.spawnDuplex('ssh', sshArguments(this.#endpoint));
+    return new ProgramConnection(program, this.#system.clock);
   }
 
   // Agent's own two speak to a network socket, and a program's pipes are none.
@@ -51,4 +56,61 @@ export class DialStdioAgent extends Agent {
   }
 
   override reuseSocket(_socket: Duplex, _request: ClientRequest): void {}
+}
+
+/** How long a program that has closed its output may take to end and say why. */
+const LAST_WORDS_MS = 1000;
+
+/**
+ * A program as a connection. Its end waits for the program's: else HTTP would report "socket hang up" before ssh's
+ * exit code and last words are known. And it copies what is written: a pipe may report a chunk as written that it
+ * still holds, and whoever wrote it may use the memory again.
+ */
+class ProgramConnection extends Duplex {
+  readonly #program: Duplex;
+  readonly #clock: Clock;
+  readonly #closed = new AbortController();
+
+  constructor(program: Duplex, clock: Clock) {
+    super();
+    this.#program = program;
+    this.#clock = clock;
+    program.on('data', (chunk: Uint8Array) => {
+      if (!this.push(chunk)) program.pause();
+    });
+    program.on('end', () => void this.#endAfterProgram());
+    program.on('error', (error) => this.destroy(error));
+    program.on('close', () => this.#closed.abort());
+  }
+
+  override _read(): void {
+    this.#program.resume();
+  }
+
+  override _write(
+    chunk: Uint8Array,
+    _encoding: string,
+    taken: (error?: Error | null) => void,
+  ): void {
+    this.#program.write(Buffer.from(chunk), taken);
+  }
+
+  override _final(ended: (error?: Error | null) => void): void {
+    this.#program.end(ended);
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#closed.abort();
+    this.#program.destroy();
+    done(error);
+  }
+
+  async #endAfterProgram(): Promise<void> {
+    await this.#clock.sleep(LAST_WORDS_MS, this.#closed.signal).catch(() => undefined);
+    if (this.destroyed) return;
+    this.once('end', () => this.destroy());
+    this.push(null);
+    // An idle connection has no reader, and must not be used again.
+    if (this.readableLength === 0) this.resume();
+  }
 }

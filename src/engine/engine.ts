@@ -43,7 +43,11 @@ export interface ImportOptions {
   readonly platform?: string;
 }
 
-/** A Docker Engine. All failures are ShipperErrors: `ENGINE`, `ENGINE_UNREACHABLE`, `NOT_FOUND`, `TIMEOUT`. */
+/**
+ * A Docker Engine. All failures are ShipperErrors: `ENGINE`, `ENGINE_UNREACHABLE`, `NOT_FOUND`, `TIMEOUT`,
+ * `INTERRUPTED`, and `BAD_REFERENCE` for a name that cannot stand in a URL; those of an uploaded body pass through as
+ * they are. Calls may run beside each other. After a failure the engine's state is what `inspectImage` says.
+ */
 export interface Engine extends AsyncDisposable {
   /** Negotiates on the first call and remembers. */
   facts(ctx: Context): Promise<EngineFacts>;
@@ -52,6 +56,8 @@ export interface Engine extends AsyncDisposable {
   /**
    * `GET /images/{name}/get`: the stream of `docker save`. Always pass a tag or id: a bare repository exports all its
    * tags. Fails when the connection ends early as far as HTTP can tell; the tar's own end is the caller's to check.
+   * `platform` is `os/architecture[/variant]`; an engine below API 1.48 has one platform of an image, and it is
+   * `NOT_FOUND` when that is another. Leaving the iteration early closes the connection.
    */
   saveImage(ctx: Context, name: string, platform?: string): AsyncIterable<Uint8Array>;
   /**
@@ -59,7 +65,10 @@ export interface Engine extends AsyncDisposable {
    * loaded (names or ids); an `errorDetail` in its stream is an `ENGINE` error although the status was 200.
    */
   loadImages(ctx: Context, body: AsyncIterable<Uint8Array>): Promise<readonly string[]>;
-  /** `POST /images/create?fromSrc=-`: one uncompressed layer becomes an image. Returns its id. Chunks as in `loadImages`. */
+  /**
+   * `POST /images/create?fromSrc=-`: one uncompressed layer becomes an image. Returns its id. Chunks as in `loadImages`.
+   * A failed import may leave its name behind (26.1 with containerd's store does): remove it in any case.
+   */
   importLayer(
     ctx: Context,
     body: AsyncIterable<Uint8Array>,

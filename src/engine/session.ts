@@ -25,7 +25,7 @@ export interface EngineOptions extends Partial<Patience> {
 }
 
 /** What an engine needs of the machine. */
-export type EngineSystem = Pick<System, 'env' | 'spawnDuplex'>;
+export type EngineSystem = Pick<System, 'env' | 'spawnDuplex' | 'clock'>;
 
 /** One call, before it becomes a request. */
 export interface Call extends RequestLine {

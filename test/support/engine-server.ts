@@ -1,0 +1,299 @@
+// A Docker Engine for tests: a real HTTP server, on a unix socket by default, with images in memory and faults to order.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Fault, Reply } from './engine-reply.ts';
+import { ImageTable } from './engine-store.ts';
+
+/** The calls that a fault can hit. */
+export type Operation =
+  | 'ping'
+  | 'version'
+  | 'info'
+  | 'inspect'
+  | 'save'
+  | 'load'
+  | 'import'
+  | 'tag'
+  | 'remove';
+
+/** Options of {@link startFakeEngine}. */
+export interface FakeEngineOptions {
+  /** Default `1.41`. */
+  readonly apiVersion?: string;
+  /** Default `1.12`. */
+  readonly minApiVersion?: string;
+  /** Default `docker`. */
+  readonly product?: 'docker' | 'podman';
+  /** Only what `/info` says; images are kept as on a graph driver. Default `graph-driver`. */
+  readonly store?: 'graph-driver' | 'containerd';
+  /** Takes the place of the parsing of manifest.json: returns lines for people, or throws an {@link EngineRefusal}. */
+  readonly load?: (tar: Uint8Array, images: ImageTable) => Promise<readonly string[]>;
+  /** Listens on 127.0.0.1 instead of a socket: PEM texts; with `ca`, clients must have a certificate of it. */
+  readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string };
+  /** Listens on 127.0.0.1 instead of a socket. */
+  readonly isTcp?: boolean;
+}
+
+/** One call that came in. */
+export interface FakeRequest {
+  readonly method: string;
+  /** With version prefix and query. */
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  /** Bytes of its body that were read. */
+  bytes: number;
+}
+
+/** A running fake. */
+export interface FakeEngine extends AsyncDisposable {
+  /** As in DOCKER_HOST. */
+  readonly host: string;
+  /** Empty on TCP. */
+  readonly socketPath: string;
+  /** 0 on a socket. */
+  readonly port: number;
+  readonly images: ImageTable;
+  readonly requests: readonly FakeRequest[];
+  /** Orders `fault` for the next call of `operation`, and the `times - 1` after it. */
+  fault(operation: Operation, fault: Fault, times?: number): void;
+  /** How many connections are open. */
+  connections(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Starts a fake engine. */
+export async function startFakeEngine(options: FakeEngineOptions = {}): Promise<FakeEngine> {
+  const directory = await mkdtemp(join(tmpdir(), 'engine-'));
+  const state = new State(options);
+  const handle = (request: IncomingMessage, response: ServerResponse) =>
+    // A client that goes away ends its call; nobody is left to hear of it.
+    void state.answer(request, response).catch(() => request.destroy());
+  const { tls } = options;
+  const mutual = tls?.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  const server =
+    tls === undefined ? createServer(handle) : createTlsServer({ ...tls, ...mutual }, handle);
+  server.requestTimeout = 0;
+  const isTcp = tls !== undefined || options.isTcp === true;
+  const socketPath = isTcp ? '' : join(directory, 'docker.sock');
+  await new Promise<void>((resolve) => {
+    if (isTcp) server.listen(0, '127.0.0.1', resolve);
+    else server.listen(socketPath, resolve);
+  });
+  const port = isTcp ? (server.address() as AddressInfo).port : 0;
+  const stop = async () => {
+    await closeServer(server);
+    await rm(directory, { recursive: true, force: true });
+  };
+  return {
+    host: isTcp ? `tcp://127.0.0.1:${port}` : `unix://${socketPath}`,
+    socketPath,
+    port,
+    images: state.images,
+    requests: state.requests,
+    fault: (operation, fault, times = 1) => {
+      for (let time = 0; time < times; time += 1) state.faults.push({ operation, fault });
+    },
+    connections: () =>
+      new Promise((resolve, reject) =>
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+      ),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function closeServer(server: Pick<Server, 'close' | 'closeAllConnections'>): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+}
+
+interface Routed {
+  readonly operation: Operation;
+  /** The image of the path. */
+  readonly name: string;
+  readonly query: URLSearchParams;
+}
+
+class State {
+  readonly images = new ImageTable();
+  readonly requests: FakeRequest[] = [];
+  readonly faults: { readonly operation: Operation; readonly fault: Fault }[] = [];
+  readonly #options: FakeEngineOptions;
+  readonly #api: string;
+  readonly #minApi: string;
+
+  constructor(options: FakeEngineOptions) {
+    this.#options = options;
+    this.#api = options.apiVersion ?? '1.41';
+    this.#minApi = options.minApiVersion ?? '1.12';
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url = '', headers } = request;
+    const record: FakeRequest = { method, url, headers, bytes: 0 };
+    this.requests.push(record);
+    const refusal = this.#refuseVersion(url);
+    if (refusal !== undefined) return sendJson(response, 400, { message: refusal });
+    const routed = route(method, url);
+    if (routed === undefined) return sendJson(response, 404, { message: 'page not found' });
+    const fault = this.#takeFault(routed.operation);
+    const reply = new Reply(response, fault);
+    if (await reply.breakEarly()) return;
+    const body = await readBody(request, record, fault);
+    if (body === undefined) return;
+    await this.#perform(routed, body, reply);
+  }
+
+  async #perform(routed: Routed, body: Uint8Array, reply: Reply): Promise<void> {
+    const { name, query } = routed;
+    const image = this.images.find(name);
+    switch (routed.operation) {
+      case 'ping':
+        return reply.send(200, Buffer.from('OK'), { 'Api-Version': this.#api, ...this.#brand() });
+      case 'version':
+        return reply.json(200, this.#version());
+      case 'info':
+        return reply.json(200, this.#info());
+      case 'load':
+        return reply.progress(() => (this.#options.load ?? loadInto)(body, this.images));
+      case 'import':
+        return reply.imported(() =>
+          this.images.importLayer(body, query.get('repo') ?? '', query.get('platform') ?? ''),
+        );
+      default:
+        break;
+    }
+    if (image === undefined) return reply.json(404, { message: `No such image: ${name}` });
+    switch (routed.operation) {
+      case 'inspect':
+        return reply.json(200, inspection(image, this.images.layers));
+      case 'save':
+        return reply.send(200, await this.images.save(image, name), { 'Content-Type': TAR });
+      case 'tag':
+        this.images.tag(image, `${query.get('repo')}:${query.get('tag') || 'latest'}`);
+        return reply.send(201, new Uint8Array(), {});
+      case 'remove':
+        this.images.remove(name);
+        return reply.json(200, [{ Untagged: name }]);
+    }
+  }
+
+  #takeFault(operation: Operation): Fault | undefined {
+    const index = this.faults.findIndex((ordered) => ordered.operation === operation);
+    return index < 0 ? undefined : this.faults.splice(index, 1)[0]?.fault;
+  }
+
+  #refuseVersion(url: string): string | undefined {
+    const asked = /^\/v(\d+\.\d+)\//.exec(url)?.[1];
+    if (asked === undefined) return undefined;
+    const words = `client version ${asked} is too`;
+    if (number(asked) > number(this.#api)) {
+      return `${words} new. Maximum supported API version is ${this.#api}`;
+    }
+    if (number(asked) >= number(this.#minApi)) return undefined;
+    return `${words} old. Minimum supported API version is ${this.#minApi}`;
+  }
+
+  #brand(): Readonly<Record<string, string>> {
+    return this.#options.product === 'podman' ? { 'Libpod-Api-Version': '4.3.1' } : {};
+  }
+
+  #version(): object {
+    const name = this.#options.product === 'podman' ? 'Podman Engine' : 'Engine';
+    return {
+      Components: [{ Name: name, Version: '20.10.24' }],
+      Version: '20.10.24',
+      ApiVersion: this.#api,
+      MinAPIVersion: this.#minApi,
+      Os: 'linux',
+      Arch: 'amd64',
+    };
+  }
+
+  #info(): object {
+    const isContainerd = this.#options.store === 'containerd';
+    return {
+      Driver: isContainerd ? 'overlayfs' : 'overlay2',
+      DriverStatus: isContainerd ? [['driver-type', 'io.containerd.snapshotter.v1']] : [],
+      DockerRootDir: '/var/lib/docker',
+    };
+  }
+}
+
+const TAR = 'application/x-tar';
+
+/** The request's body; undefined when a fault broke it off. */
+async function readBody(
+  request: IncomingMessage,
+  record: FakeRequest,
+  fault: Fault | undefined,
+): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  const stop = fault?.kind === 'stopReading' || fault?.kind === 'cutUpload' ? fault : undefined;
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
+    parts.push(part);
+    record.bytes += part.length;
+    if (stop !== undefined && record.bytes >= stop.afterBytes) {
+      if (stop.kind === 'cutUpload') request.destroy();
+      else request.pause();
+      return undefined;
+    }
+  }
+  return Buffer.concat(parts);
+}
+
+function loadInto(tar: Uint8Array, images: ImageTable): Promise<readonly string[]> {
+  return images.load(tar);
+}
+
+function inspection(
+  image: NonNullable<ReturnType<ImageTable['find']>>,
+  layers: ImageTable['layers'],
+): object {
+  return {
+    Id: image.id,
+    RepoTags: image.tags,
+    Os: image.os,
+    Architecture: image.architecture,
+    ...(image.variant === undefined ? {} : { Variant: image.variant }),
+    Size: image.diffIds.reduce((size, id) => size + (layers.get(id)?.length ?? 0), 0),
+    RootFS: { Type: 'layers', Layers: image.diffIds },
+  };
+}
+
+function route(method: string, url: string): Routed | undefined {
+  const { pathname, searchParams: query } = new URL(url, 'http://engine');
+  const path = decodeURIComponent(pathname.replace(/^\/v\d+\.\d+(?=\/)/, ''));
+  for (const [operation, verb, pattern] of ROUTES) {
+    const found = method === verb ? pattern.exec(path) : null;
+    if (found !== null) return { operation, name: found[1] ?? '', query };
+  }
+  return undefined;
+}
+
+const ROUTES: readonly (readonly [Operation, string, RegExp])[] = [
+  ['ping', 'GET', /^\/_ping$/],
+  ['version', 'GET', /^\/version$/],
+  ['info', 'GET', /^\/info$/],
+  ['load', 'POST', /^\/images\/load$/],
+  ['import', 'POST', /^\/images\/create$/],
+  ['inspect', 'GET', /^\/images\/(.+)\/json$/],
+  ['save', 'GET', /^\/images\/(.+)\/get$/],
+  ['tag', 'POST', /^\/images\/(.+)\/tag$/],
+  ['remove', 'DELETE', /^\/images\/(.+)$/],
+];
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify(value));
+}
+
+function number(version: string): number {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major * 1000 + minor;
+}
