@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ENGINE_KINDS, type EngineKind } from './support/engines.ts';
@@ -16,7 +16,7 @@ describe.each(ENGINE_KINDS)('Docker Engine %s', (kind) => {
     expect(await engine.cli('run', '--rm', 'busybox:test', 'echo', 'hello')).toBe('hello\n');
   });
 
-  it('pushes to the registry, and skopeo and podman read it there', async () => {
+  it('pushes to the registry, and skopeo reads it there', async () => {
     const engine = await sharedEngine(kind);
     const registry = await sharedRegistry();
     const name = `${registry.address}/busybox:${kind}`;
@@ -25,6 +25,19 @@ describe.each(ENGINE_KINDS)('Docker Engine %s', (kind) => {
     const layout = join(engine.directory, 'layout');
     await run('skopeo', ['copy', '--src-tls-verify=false', `docker://${name}`, `oci:${layout}:a`]);
     expect(existsSync(join(layout, 'index.json'))).toBe(true);
+  });
+});
+
+describe.each(ENGINE_KINDS)("the private client's buildx on %s", (kind) => {
+  it("builds with the engine's own BuildKit, RUN included", async () => {
+    const engine = await sharedEngine(kind);
+    await busyboxImage(engine, 'busybox:test');
+    writeFileSync(join(engine.directory, 'Dockerfile'), 'FROM busybox:test\nRUN echo built > /x\n');
+    const args = ['buildx', 'build', '--quiet', '--tag', 'built:test', engine.directory];
+    await run('docker', [...args, '--file', join(engine.directory, 'Dockerfile')], {
+      env: engine.env,
+    });
+    expect(await engine.cli('run', '--rm', 'built:test', 'cat', '/x')).toBe('built\n');
   });
 });
 
