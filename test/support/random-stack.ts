@@ -33,7 +33,7 @@ export interface Layerings {
 /** The stack of a seed. */
 export function randomStack(seed: number): RandomStack {
   const random = createRandom(seed);
-  const states = randomStates(random, 1 + random.below(5), counter());
+  const states = randomStates(random, 1 + random.below(6), counter());
   const entries = entriesOf(states, random);
   const last = states.at(-1);
   return {
@@ -82,7 +82,7 @@ function randomStates(random: Random, count: number, nextId: () => number): Inod
   for (let layer = 0; layer < count; layer += 1) {
     const lower = states.at(-1);
     const lowerIds = new Set(lower === undefined ? [] : walk(lower).map(([, { id }]) => id));
-    mutate({ root, random, nextId, lowerIds }, layer === 0 ? 12 : random.below(12));
+    mutate({ root, random, nextId, lowerIds }, layer === 0 ? 30 : random.below(16));
     states.push(cloneState(root));
   }
   return states;

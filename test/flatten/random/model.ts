@@ -1,4 +1,5 @@
 // The model file system: inodes and directories, no layers. A state of it is the right answer of a flatten.
+import { createHash } from 'node:crypto';
 import {
   comparePaths,
   type FlatNode,
@@ -126,8 +127,15 @@ function attributesLine(inode: Inode): string {
   const mode = inode.type === 'symlink' ? 0o777 : inode.mode;
   const words = [inode.type, mode.toString(8), `${inode.uid}:${inode.gid}`, `@${inode.mtimeNs}`];
   if (xattrs.length > 0) words.push(JSON.stringify(xattrs));
-  if (inode.type === 'file') words.push(`${inode.body.length}:${JSON.stringify(inode.body)}`);
+  if (inode.type === 'file') words.push(bodyWord(inode.body));
   if (inode.type === 'symlink') words.push(JSON.stringify(inode.target));
   if (inode.type === 'char' || inode.type === 'block') words.push(`${inode.major},${inode.minor}`);
   return words.join(' ');
+}
+
+/** A body as it is, or by length and digest where it is long. */
+function bodyWord(body: string): string {
+  if (body.length <= 40) return JSON.stringify(body);
+  const digest = createHash('sha256').update(body, 'latin1').digest('hex').slice(0, 16);
+  return `${body.length} bytes ${JSON.stringify(body.slice(0, 12))} ${digest}`;
 }

@@ -14,7 +14,7 @@ export interface Disk {
   readonly lowerIds: ReadonlySet<number>;
 }
 
-const MAX_NODES = 26;
+const MAX_NODES = 40;
 const MAX_DEPTH = 5;
 
 const NAMES: readonly string[] = [
@@ -64,11 +64,11 @@ const CAPABILITY =
 type Change = (disk: Disk) => void;
 
 const CHANGES: readonly (readonly [weight: number, change: Change])[] = [
-  [14, createFile],
-  [8, createDirectory],
-  [5, createSymlink],
+  [18, createFile],
+  [12, createDirectory],
+  [6, createSymlink],
   [3, createSpecial],
-  [9, createLink],
+  [13, createLink],
   [6, overwrite],
   [4, replaceFile],
   [3, append],
