@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// Starts the command line with the real System and sets the exit code. `--version` is answered before anything else
+// is loaded; the exit code is set, never forced, so that what stdout still holds reaches a slow reader.
+import type { ProcessHooks } from './cli/signals.ts';
+import { VERSION } from './cli/version.ts';
+
+const argv = process.argv.slice(2);
+
+if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.write(`${VERSION}\n`);
+} else {
+  const nodeModule = await import('node:module');
+  nodeModule.enableCompileCache?.();
+  await run();
+}
+
+async function run(): Promise<void> {
+  const [{ main }, { STOP_SIGNALS }, { nodeSystem }] = await Promise.all([
+    import('./cli/main.ts'),
+    import('./cli/signals.ts'),
+    import('./system/node.ts'),
+  ]);
+  const hooks: ProcessHooks = {
+    onSignal(listener) {
+      for (const signal of STOP_SIGNALS) process.on(signal, listener);
+      return () => {
+        for (const signal of STOP_SIGNALS) process.off(signal, listener);
+      };
+    },
+    exitNow: (code) => process.exit(code),
+  };
+  const system = nodeSystem();
+  try {
+    process.exitCode = await main(argv, system, undefined, hooks);
+  } finally {
+    await system.threads.close();
+  }
+}

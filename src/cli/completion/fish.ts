@@ -1,0 +1,46 @@
+// Completion for fish.
+import { IMAGE_PREFIXES, type OptionShape, type ProgramShape } from './shape.ts';
+
+/** The script: `shipper completion fish | source`. */
+export function fishScript({ commands, options }: ProgramShape): string {
+  const lines = commands.flatMap(({ name, about, args, options: own }) => {
+    const inside = `-n ${quote(`__fish_seen_subcommand_from ${name}`)}`;
+    return [
+      `complete -c shipper -n __fish_use_subcommand -f -a ${quote(name)} -d ${quote(about)}`,
+      ...own.map((option) => `complete -c shipper ${inside} ${optionText(option)}`),
+      ...args.map((arg) => `complete -c shipper ${inside} ${actionOf(arg)}`),
+    ];
+  });
+  return `# fish completion for shipper. For this shell: shipper completion fish | source
+# For every shell: shipper completion fish > ~/.config/fish/completions/shipper.fish
+complete -c shipper -f
+${options.map((option) => `complete -c shipper ${optionText(option)}`).join('\n')}
+${[...new Set(lines)].join('\n')}
+`;
+}
+
+function optionText({ names, about, takesValue, choices, value }: OptionShape): string {
+  const flags = names.map((name) =>
+    name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`,
+  );
+  const action = takesValue ? [`-r ${actionOf({ choices, value })}`] : [];
+  return [...flags, ...action, `-d ${quote(about)}`].join(' ');
+}
+
+function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): string {
+  if (choices.length > 0) return `-f -a ${quote(choices.join(' '))}`;
+  switch (value) {
+    case 'file':
+      return '-F';
+    case 'folder':
+      return `-f -a ${quote('(__fish_complete_directories)')}`;
+    case 'image':
+      return `-F -a ${quote(IMAGE_PREFIXES.join(' '))}`;
+    case 'none':
+      return '-f';
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}

@@ -1,0 +1,46 @@
+// Error or result → exit code: the one table (`docs/`, "Exit codes").
+import { constants } from 'node:os';
+import { type ErrorCode, ShipperError } from '../core/errors.ts';
+import type { FlattenReport, VerifyReport } from '../operations/flatten-types.ts';
+
+/** Exit codes by meaning. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  policy: 4,
+} as const;
+
+const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
+  USAGE: EXIT.usage,
+  BAD_REFERENCE: EXIT.usage,
+  POLICY: EXIT.policy,
+};
+
+/** Codes that mean something else where `verify` could not compare: there 4 says that the images differ. */
+const BY_CODE_IN_VERIFY: Readonly<Partial<Record<ErrorCode, number>>> = { USAGE: EXIT.usage };
+
+/** The exit code of a failure in `verb`; anything that is not a ShipperError is 1. */
+export function exitCodeOf(error: unknown, verb?: string): number {
+  if (!(error instanceof ShipperError)) return EXIT.failed;
+  if (error.code === 'INTERRUPTED') return exitCodeOfSignal(error.details.interruptedBy);
+  const table = verb === 'verify' ? BY_CODE_IN_VERIFY : BY_CODE;
+  return table[error.code] ?? EXIT.failed;
+}
+
+/** 128 and the signal's number, as shells have it; 1 where the signal is not known. */
+export function exitCodeOfSignal(signal: string | undefined): number {
+  const numbers: Readonly<Record<string, number>> = constants.signals;
+  const number = signal === undefined ? undefined : numbers[signal];
+  return number === undefined ? EXIT.failed : 128 + number;
+}
+
+/** 4 where `--verify` found the output not to be what was meant. */
+export function exitCodeOfFlatten(report: FlattenReport): number {
+  return report.verified === false ? EXIT.policy : EXIT.done;
+}
+
+/** 0 same, 4 different. */
+export function exitCodeOfVerify(report: VerifyReport): number {
+  return report.same ? EXIT.done : EXIT.policy;
+}

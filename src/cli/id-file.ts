@@ -1,0 +1,52 @@
+// `--iidfile` and `--digestfile`: one digest in a file, whole or not at all.
+import { dirname, resolve } from 'node:path';
+import { ShipperError } from '../core/errors.ts';
+import type { System } from '../system/system.ts';
+
+/** Refuses early what could not be written at the end. */
+export async function checkIdFile(
+  system: System,
+  option: string,
+  file: string | undefined,
+): Promise<void> {
+  if (file === undefined) return;
+  const path = resolve(system.cwd, file);
+  const folder = await system.files.stat(dirname(path));
+  if (folder?.kind !== 'directory') {
+    throw new ShipperError(
+      'NOT_FOUND',
+      `Cannot write ${option} ${JSON.stringify(file)}: its folder does not exist`,
+      { path },
+    );
+  }
+  const there = await system.files.stat(path);
+  if (there === undefined || there.kind === 'file') return;
+  throw new ShipperError(
+    'OUTPUT_CONFLICT',
+    `Cannot write ${option} ${JSON.stringify(file)}: it is not a file`,
+    { path },
+  );
+}
+
+/** Writes `digest` without a line feed, as docker does; replaces an older file. */
+export async function writeIdFile(
+  system: System,
+  file: string | undefined,
+  digest: string | undefined,
+): Promise<void> {
+  if (file === undefined || digest === undefined) return;
+  const { files } = system;
+  const path = resolve(system.cwd, file);
+  const temporary = `${path}.${system.random(6)}.tmp`;
+  const forget = files.owner.onExitRemove(temporary);
+  try {
+    {
+      await using writer = await files.create(temporary, 0o666);
+      await writer.write(Buffer.from(digest, 'utf8'), 0);
+    }
+    await files.rename(temporary, path);
+  } finally {
+    await files.remove(temporary);
+    forget();
+  }
+}

@@ -1,0 +1,56 @@
+// The use cases, loaded when one is run: help, completion and errors of the command line need none of their code.
+import type { Context } from '../core/context.ts';
+import type { MergePolicy } from '../flatten/policy.ts';
+import type {
+  EngineOptions,
+  FlattenReport,
+  FlattenRequest,
+  InspectReport,
+  VerifyReport,
+} from '../operations/flatten-types.ts';
+import type { System } from '../system/system.ts';
+
+/** Options of `verify` and `inspect`. */
+export interface ReadOptions extends EngineOptions {
+  readonly platform?: string;
+  readonly policy?: Partial<MergePolicy>;
+}
+
+/** The use cases that commands call. */
+export interface Operations {
+  flattenImage(system: System, ctx: Context, request: FlattenRequest): Promise<FlattenReport>;
+  verifyImages(
+    system: System,
+    ctx: Context,
+    a: string,
+    b: string,
+    options?: ReadOptions,
+  ): Promise<VerifyReport>;
+  inspectImage(
+    system: System,
+    ctx: Context,
+    image: string,
+    options?: ReadOptions,
+  ): Promise<InspectReport>;
+}
+
+/** The real ones. */
+export const lazyOperations: Operations = {
+  async flattenImage(...args) {
+    const { flattenImage }: Operations = await import(fileOf('flatten-image'));
+    return flattenImage(...args);
+  },
+  async verifyImages(...args) {
+    const { verifyImages }: Operations = await import(fileOf('verify-images'));
+    return verifyImages(...args);
+  },
+  async inspectImage(...args) {
+    const { inspectImage }: Operations = await import(fileOf('inspect-image'));
+    return inspectImage(...args);
+  },
+};
+
+/** Computed until these files exist, so that the types check without them. */
+function fileOf(name: string): string {
+  return `../operations/${name}.ts`;
+}

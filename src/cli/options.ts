@@ -1,0 +1,213 @@
+// Options that several commands share, and how they become options of the library.
+import type { MergePolicy } from '../flatten/policy.ts';
+import { parsePlatform } from '../image/platform.ts';
+import type { EngineOptions } from '../operations/flatten-types.ts';
+import type { ReadOptions } from './operations.ts';
+import { choiceOf, countUpTo, parseDuration, parseSize, parseWord, usage } from './values.ts';
+import type { OptionSpec } from './verb.ts';
+
+/** Modes of `--progress`. */
+export const PROGRESS_MODES = ['auto', 'tty', 'plain', 'json', 'quiet'] as const;
+export type ProgressMode = (typeof PROGRESS_MODES)[number];
+
+const COLOUR_CHOICES = ['auto', 'always', 'never'] as const;
+export type ColourChoice = (typeof COLOUR_CHOICES)[number];
+
+/** Options that every command takes, before and after its name. */
+export interface GlobalFlags {
+  readonly C?: string;
+  readonly json?: boolean;
+  readonly progress?: ProgressMode;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly debug?: boolean;
+  readonly color?: ColourChoice;
+  readonly timeout?: number;
+}
+
+/** As commander calls it in the help of a command. */
+export const GLOBAL_GROUP = 'Global Options:';
+const GLOBAL = GLOBAL_GROUP;
+
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '-C <DIR>',
+    about: 'work as if started in DIR',
+    group: GLOBAL,
+    parse: parseWord,
+    value: 'folder',
+  },
+  { flags: '--json', about: 'print one JSON object on stdout', group: GLOBAL },
+  {
+    flags: '--progress <MODE>',
+    about: 'how progress is shown on stderr',
+    group: GLOBAL,
+    parse: choiceOf(PROGRESS_MODES),
+    choices: PROGRESS_MODES,
+    otherwise: 'auto; env SHIPPER_PROGRESS',
+  },
+  {
+    flags: '-q, --quiet',
+    about: 'print only the digest or name of the result, and errors',
+    group: GLOBAL,
+  },
+  { flags: '-v, --verbose', about: 'print everything that is known', group: GLOBAL },
+  { flags: '--debug', about: 'print stack traces of errors', group: GLOBAL },
+  {
+    flags: '--color <WHEN>',
+    about: 'use colours; env NO_COLOR, FORCE_COLOR',
+    group: GLOBAL,
+    parse: choiceOf(COLOUR_CHOICES),
+    choices: COLOUR_CHOICES,
+    otherwise: 'auto',
+  },
+  {
+    flags: '--timeout <DURATION>',
+    about: 'give up after this long: 30s, 5m, 1h30m',
+    group: GLOBAL,
+    parse: parseDuration,
+    otherwise: 'none',
+  },
+];
+
+/** `--context`, `--host`. */
+export interface EngineFlags {
+  readonly context?: string;
+  readonly host?: string;
+}
+
+const ENGINE = 'Docker Engine:';
+
+export const ENGINE_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--context <NAME>',
+    about: 'the docker context to use; env DOCKER_CONTEXT',
+    group: ENGINE,
+    parse: parseWord,
+    otherwise: 'the current one',
+  },
+  {
+    flags: '--host <URL>',
+    about: 'the engine: unix://, tcp://, ssh://; env DOCKER_HOST',
+    group: ENGINE,
+    parse: parseWord,
+  },
+];
+
+/** The engine that the flags name. */
+export function engineOptions({ context, host }: EngineFlags): EngineOptions {
+  if (context !== undefined && host !== undefined) {
+    throw usage('Cannot combine --context with --host: each names an engine');
+  }
+  return given({ context, host });
+}
+
+/** Options of the merge itself. */
+export interface MergeFlags {
+  readonly implicitParents?: 'follow' | 'shadow';
+  readonly whiteouts?: 'auto' | 'oci' | 'overlay';
+  readonly maxEntries?: number;
+  readonly maxOutput?: number;
+}
+
+const MERGE = 'How layers are read:';
+const IMPLICIT_PARENTS = ['follow', 'shadow'] as const;
+const WHITEOUTS = ['auto', 'oci', 'overlay'] as const;
+const LIMITS = 'Limits and gates:';
+
+export const MERGE_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--implicit-parents <HOW>',
+    about:
+      'a folder that a layer does not hold: follow keeps the lower one and follows links, shadow makes a new one, as overlay engines do',
+    group: MERGE,
+    parse: choiceOf(IMPLICIT_PARENTS),
+    choices: IMPLICIT_PARENTS,
+    otherwise: 'follow',
+  },
+  {
+    flags: '--whiteouts <KIND>',
+    about: 'what deletes: oci .wh. names, auto also the opaque attribute, overlay also devices 0:0',
+    group: MERGE,
+    parse: choiceOf(WHITEOUTS),
+    choices: WHITEOUTS,
+    otherwise: 'auto',
+  },
+];
+
+export const LIMIT_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--max-output <SIZE>',
+    about: 'refuse when the flat layer, uncompressed, is larger',
+    group: LIMITS,
+    parse: parseSize,
+    otherwise: '64GiB',
+  },
+  {
+    flags: '--max-entries <N>',
+    about: 'refuse when the layers hold more entries',
+    group: LIMITS,
+    parse: countUpTo(1_000_000_000),
+    otherwise: '5000000',
+  },
+];
+
+/** The choices of the merge that were made; undefined where none was. */
+export function mergePolicy(flags: MergeFlags): Partial<MergePolicy> | undefined {
+  const policy: Partial<MergePolicy> = given({
+    implicitParents: flags.implicitParents,
+    whiteouts: flags.whiteouts,
+    maxEntries: flags.maxEntries,
+    maxOutputBytes: flags.maxOutput,
+  });
+  return Object.keys(policy).length === 0 ? undefined : policy;
+}
+
+/** `--platform`. */
+export interface PlatformFlags {
+  readonly platform?: string;
+}
+
+/** The `--platform` option of a command. */
+export function platformOption(group: string, otherwise: string): OptionSpec {
+  return {
+    flags: '--platform <OS/ARCH>',
+    about: 'only this platform: os/architecture[/variant]',
+    group,
+    parse: parsePlatformWord,
+    otherwise,
+  };
+}
+
+function parsePlatformWord(option: string, text: string): string {
+  try {
+    parsePlatform(text);
+  } catch {
+    // The same refusal, in terms of the option.
+    throw usage(
+      `Cannot use ${option} ${JSON.stringify(text)}: it is not of the form os/architecture[/variant]`,
+      'for example linux/amd64 or linux/arm64/v8',
+    );
+  }
+  return text;
+}
+
+/** The options of a command that only reads. */
+export function readOptions(flags: EngineFlags & MergeFlags & PlatformFlags): ReadOptions {
+  return {
+    ...engineOptions(flags),
+    ...given({ platform: flags.platform, policy: mergePolicy(flags) }),
+  };
+}
+
+/** `values` without what is undefined. */
+export function given<T extends object>(values: T): Given<T> {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as Given<T>;
+}
+
+/** `T` with its optional values absent instead of undefined. */
+export type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};

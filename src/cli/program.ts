@@ -1,0 +1,161 @@
+// The commander program: built from the list of verbs; no work is done here. The only file that runs commander.
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { completionVerb } from './commands/completion.ts';
+import { flattenVerb } from './commands/flatten.ts';
+import { inspectVerb } from './commands/inspect.ts';
+import { verifyVerb } from './commands/verify.ts';
+import { complaintOf, unknownCommand } from './complaint.ts';
+import { type ProgramShape, shapeOf } from './completion/shape.ts';
+import { GLOBAL_GROUP, GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
+import type { ArgumentSpec, OptionSpec, Verb } from './verb.ts';
+import { VERSION } from './version.ts';
+
+const VERBS: readonly Verb[] = [flattenVerb, verifyVerb, inspectVerb, completionVerb];
+
+/** Where the program prints help, and what it starts. */
+export interface ProgramHost {
+  /** Collects what goes to stdout. */
+  print(text: string): void;
+  readonly helpColumns: number;
+  /** Runs a verb. */
+  start(verb: Verb, args: readonly string[], flags: object, globals: GlobalFlags): Promise<void>;
+}
+
+/** Builds the program. Parsing throws `USAGE`, or a CommanderError where help was printed. */
+export function createProgram(host: ProgramHost): Command {
+  const program = new Command('shipper');
+  settle(program, host);
+  program
+    .description(
+      'Flattens Docker images exactly: one layer, the same files, the same configuration.',
+    )
+    .usage('[global options] COMMAND …')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .addHelpText('after', PROGRAM_FOOTER);
+  for (const spec of GLOBAL_OPTIONS) program.addOption(optionOf(spec));
+  for (const verb of VERBS) addVerb(program, verb, host);
+  addHelpCommand(program);
+  program.allowExcessArguments().action(() => {
+    const [word] = program.args;
+    if (word !== undefined) throw unknownCommand(word, program);
+    program.outputHelp();
+  });
+  return program;
+}
+
+const PROGRAM_FOOTER = `
+Images are named as skopeo names them: docker-daemon:REF, docker-archive:PATH[:REF], oci:PATH[:REF],
+oci-archive:PATH[:REF], a path, - for a pipe; a bare REF is an image of the engine.
+
+Exit codes: 0 done, 1 failed, 2 usage, 4 different or over a limit that was asked for,
+129, 130, 143 interrupted.
+
+Examples:
+  shipper flatten app:latest       makes app:latest-flat in the engine
+  shipper verify app app:flat      are they the same?
+  shipper help flatten             all about a command`;
+
+/** Every part of the output and every way to end goes through us. */
+function settle(command: Command, host: ProgramHost): void {
+  command
+    .exitOverride((error) => rethrow(error, command))
+    .configureOutput({
+      writeOut: (text) => host.print(text),
+      // Errors are thrown and told by `failure.ts`.
+      writeErr: () => {},
+      getOutHelpWidth: () => host.helpColumns,
+      getOutHasColors: () => false,
+    })
+    .configureHelp({
+      showGlobalOptions: true,
+      optionDescription: (option) => option.description,
+      argumentDescription: (argument) => argument.description,
+      subcommandTerm: (each) => each.name(),
+    })
+    .optionsGroup(GLOBAL_GROUP)
+    .helpOption('-h, --help', 'print this help')
+    .showSuggestionAfterError(false);
+}
+
+function rethrow(error: CommanderError, command: Command): never {
+  if (error.exitCode === 0) throw error;
+  throw complaintOf(error, command);
+}
+
+/** Whether `error` only says that help or the version was printed. */
+export function isDone(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+function addVerb(program: Command, verb: Verb, host: ProgramHost): void {
+  const command = program.command(verb.name);
+  settle(command, host);
+  command.summary(verb.summary).description(verb.about).usage(usageOf(verb));
+  for (const spec of verb.args) command.addArgument(argumentOf(spec));
+  for (const spec of verb.options) command.addOption(optionOf(spec));
+  command.addHelpText('after', examplesText(verb));
+  command.action(() =>
+    host.start(verb, command.args, command.opts<object>(), program.opts<GlobalFlags>()),
+  );
+}
+
+function usageOf({ args, options }: Verb): string {
+  const words = args.map((arg) => arg.choices?.join('|') ?? arg.name);
+  return [...words, ...(options.length > 0 ? ['[options]'] : [])].join(' ');
+}
+
+/** Choices are checked by the verb, which knows the nearest right word. */
+function argumentOf({ name, about }: ArgumentSpec): Argument {
+  return new Argument(`<${name}>`, about);
+}
+
+function optionOf(spec: OptionSpec): Option {
+  const { flags, group, parse, repeats } = spec;
+  const option = new Option(flags, descriptionOf(spec));
+  option.helpGroup(group);
+  const name = option.long ?? option.short ?? flags;
+  const read = (text: string): unknown => (parse === undefined ? text : parse(name, text));
+  if (repeats) {
+    option.argParser((text, earlier: readonly unknown[] | undefined) => [
+      ...(earlier ?? []),
+      read(text),
+    ]);
+  } else if (option.required) option.argParser(read);
+  return option;
+}
+
+function descriptionOf({ about, choices, otherwise }: OptionSpec): string {
+  const facts = [
+    ...(choices === undefined ? [] : [choices.join(', ')]),
+    ...(otherwise === undefined ? [] : [`default: ${otherwise}`]),
+  ];
+  return facts.length === 0 ? about : `${about} (${facts.join('; ')})`;
+}
+
+function examplesText({ examples }: Verb): string {
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, what]) => `  ${line.padEnd(width)}  ${what}`);
+  return `\nExamples:\n${lines.join('\n')}`;
+}
+
+/** `shipper help [COMMAND]`. Commander's own prints the general help where the command does not exist. */
+function addHelpCommand(program: Command): void {
+  program
+    .command('help')
+    .summary('print the help of a command')
+    .description('Prints the help of a command.')
+    .argument('[COMMAND]', 'the command')
+    .helpOption(false)
+    .action((name: string | undefined) => {
+      if (name === undefined) return program.outputHelp();
+      const command = program.commands.find((each) => each.name() === name);
+      if (command === undefined) throw unknownCommand(name, program);
+      command.outputHelp();
+    });
+}
+
+/** What completion needs to know of the program. */
+export function programShape(): ProgramShape {
+  return shapeOf(VERBS, GLOBAL_OPTIONS);
+}

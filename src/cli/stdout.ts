@@ -1,0 +1,54 @@
+// The System as a command sees it: `-C` applied, and a note taken when nobody reads stdout any more.
+import { resolve } from 'node:path';
+import type { Stdio, System } from '../system/system.ts';
+
+/** Whether the reader of stdout went away. */
+export interface StdoutFate {
+  isBroken: boolean;
+}
+
+/** `stdio`, noting in `fate` a write to stdout that failed with EPIPE. */
+export function watchStdout(stdio: Stdio, fate: StdoutFate): Stdio {
+  return {
+    stdin: () => stdio.stdin(),
+    async writeOut(bytes) {
+      try {
+        await stdio.writeOut(bytes);
+      } catch (error) {
+        if (hasCode(error, 'EPIPE')) fate.isBroken = true;
+        throw error;
+      }
+    },
+    writeErr: (text) => stdio.writeErr(text),
+    stdinIsTTY: stdio.stdinIsTTY,
+    stdoutIsTTY: stdio.stdoutIsTTY,
+    stderrIsTTY: stdio.stderrIsTTY,
+    columns: () => stdio.columns(),
+  };
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 10; depth++) {
+    if ('code' in cause && cause.code === code) return true;
+    cause = cause.cause;
+  }
+  return false;
+}
+
+/** `system` with another standard stream and, where `folder` is given, another working directory. */
+export function systemWith(system: System, stdio: Stdio, folder: string | undefined): System {
+  return {
+    clock: system.clock,
+    env: system.env,
+    platform: system.platform,
+    homedir: system.homedir,
+    tmpdir: system.tmpdir,
+    cwd: folder === undefined ? system.cwd : resolve(system.cwd, folder),
+    cores: system.cores,
+    files: system.files,
+    threads: system.threads,
+    stdio,
+    random: (bytes) => system.random(bytes),
+    spawnDuplex: (command, args, env) => system.spawnDuplex(command, args, env),
+  };
+}

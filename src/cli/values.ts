@@ -1,0 +1,144 @@
+// Words of the command line → typed values. Every parser throws `USAGE` that names the option and the word.
+import type { Compression } from '../blob/compressor.ts';
+import { ShipperError } from '../core/errors.ts';
+import { nearest } from './nearest.ts';
+
+/** Parses the value of one option. `option` is its long name with dashes. */
+export type ValueParser<T> = (option: string, text: string) => T;
+
+/** A refusal of the command line. */
+export function usage(message: string, hint?: string): ShipperError {
+  return new ShipperError('USAGE', message, hint === undefined ? {} : { hint });
+}
+
+function refuse(option: string, text: string, state: string, hint?: string): never {
+  throw usage(`Cannot use ${option} ${JSON.stringify(text)}: ${state}`, hint);
+}
+
+const POWERS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
+};
+
+/** Bytes: `10MB` and `10kB` are decimal, `1.5GiB` binary, a number alone is bytes. At least 1. */
+export function parseSize(option: string, text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim()) ?? [];
+  if (digits === undefined) refuse(option, text, 'it is not a size', SIZE_HINT);
+  const power = Object.hasOwn(POWERS, unit.toLowerCase()) ? POWERS[unit.toLowerCase()] : undefined;
+  if (power === undefined) {
+    const letter = unit.toUpperCase();
+    const hint = /^[KMGT]$/.test(letter)
+      ? `write ${digits}${letter}B for powers of 1000 or ${digits}${letter}iB for powers of 1024`
+      : SIZE_HINT;
+    refuse(option, text, `the unit ${JSON.stringify(unit)} is not known`, hint);
+  }
+  const bytes = Math.round(Number(digits) * power);
+  if (bytes < 1) refuse(option, text, 'it is less than one byte');
+  if (!Number.isSafeInteger(bytes)) refuse(option, text, 'it is too large');
+  return bytes;
+}
+
+const SIZE_HINT = 'sizes are written as 500000, 10MB, 1.5GiB';
+
+/** A whole number from 1 to `most`. */
+export function countUpTo(most: number): ValueParser<number> {
+  return (option, text) => {
+    if (!/^\d+$/.test(text)) refuse(option, text, 'it is not a whole number');
+    const count = Number(text);
+    if (count < 1 || count > most) refuse(option, text, `it is not between 1 and ${most}`);
+    return count;
+  };
+}
+
+/** `30` or `30%`; from 0 to 100. */
+export function parsePercent(option: string, text: string): number {
+  const [, digits] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
+  if (digits === undefined) refuse(option, text, 'it is not a percentage', 'for example 25 or 25%');
+  const percent = Number(digits);
+  if (percent > 100) refuse(option, text, 'it is more than 100 percent');
+  return percent;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds: `30s`, `5m`, `1h30m`, `500ms`; a number alone is seconds. More than 0, at most 24 days. */
+export function parseDuration(option: string, text: string): number {
+  const isNumber = /^\d+(?:\.\d+)?$/.test(text);
+  if (!isNumber && !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) {
+    refuse(option, text, 'it is not a duration', 'durations are written as 30s, 5m, 1h30m');
+  }
+  let totalMs = isNumber ? Number(text) * 1000 : 0;
+  if (!isNumber) {
+    for (const [, digits, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+      totalMs += Number(digits) * (UNIT_MS[unit] ?? 0);
+    }
+  }
+  if (totalMs < 1) refuse(option, text, 'it is no time at all');
+  // What a Node timer takes.
+  if (totalMs > 2 ** 31 - 1) refuse(option, text, 'it is more than 24 days');
+  return Math.round(totalMs);
+}
+
+/** One of `choices`. */
+export function choiceOf<const T extends string>(choices: readonly T[]): ValueParser<T> {
+  return (option, text) => {
+    const found = choices.find((choice) => choice === text);
+    if (found !== undefined) return found;
+    const near = nearest(text, choices);
+    const hint = near === undefined ? undefined : `did you mean ${near}?`;
+    return refuse(option, text, `it is not one of ${choices.join(', ')}`, hint);
+  };
+}
+
+const LEVELS = { gzip: { least: 1, most: 9, usual: 6 }, zstd: { least: 1, most: 22, usual: 3 } };
+
+/** `none`, `gzip[:1-9]`, `zstd[:1-22]`. */
+export function parseCompression(option: string, text: string): Compression {
+  const [, kind, digits] = /^([a-z]+)(?::(.*))?$/.exec(text) ?? [];
+  if (kind === 'none' && digits === undefined) return { kind };
+  if (kind !== 'gzip' && kind !== 'zstd') {
+    const near = nearest(kind ?? text, ['none', 'gzip', 'zstd']);
+    const hint = near === undefined ? undefined : `did you mean ${near}?`;
+    return refuse(option, text, 'it is not one of none, gzip[:1-9], zstd[:1-22]', hint);
+  }
+  const { least, most, usual } = LEVELS[kind];
+  if (digits === undefined) return { kind, level: usual };
+  const level = /^\d{1,2}$/.test(digits) ? Number(digits) : Number.NaN;
+  if (!(level >= least && level <= most)) {
+    refuse(option, text, `the level of ${kind} is not between ${least} and ${most}`);
+  }
+  return { kind, level };
+}
+
+/** `K=V`; V may be empty and may hold further `=`. */
+export function parsePair(option: string, text: string): readonly [string, string] {
+  const equals = text.indexOf('=');
+  if (equals < 0) refuse(option, text, 'the value is missing', 'write KEY=VALUE');
+  if (equals === 0) refuse(option, text, 'the key is empty', 'write KEY=VALUE');
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+const RFC_3339 =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt ](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
+/** RFC 3339, or seconds since the epoch; given back as it is. */
+export function parseTimestamp(option: string, text: string): string {
+  if (/^\d{1,12}$/.test(text) || RFC_3339.test(text)) return text;
+  const hint = 'write seconds since 1970, or for example 2026-01-31T12:00:00Z';
+  return refuse(option, text, 'it is not a time', hint);
+}
+
+/** Any word but the empty one. */
+export function parseWord(option: string, text: string): string {
+  if (text === '') refuse(option, text, 'it is empty');
+  if (text.includes('\0')) refuse(option, text, 'it holds a NUL character');
+  return text;
+}
