@@ -49,6 +49,8 @@ export interface Layer {
   readonly diffId: Digest;
   /** Opens the tar. A medium that cannot be read at any position spools, and removes the spool on dispose. */
   open(ctx: Context): Promise<LayerTar>;
+  /** Opens the bytes as stored, to be copied as they are. */
+  openStored(ctx: Context): Promise<RandomAccess & AsyncDisposable>;
 }
 
 /** Manifest media types come in two families that never mix (`flatten.md` R10). */

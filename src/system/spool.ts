@@ -1,5 +1,5 @@
 // Temporary files that are sure to go: on dispose, on a signal, and at the latest when the next run finds them.
-import type { Context } from '../core/context.ts';
+import { type Context, throwIfAborted } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { Files, System, WritableFile } from './system.ts';
 
@@ -114,7 +114,7 @@ export async function spoolStream(
 ): Promise<number> {
   let length = 0;
   for await (const chunk of stream) {
-    ctx.signal.throwIfAborted();
+    throwIfAborted(ctx);
     await spool.file.write(chunk, length);
     length += chunk.length;
     onChunk?.(chunk.length);

@@ -20,11 +20,18 @@ const MAX_OCTAL_11 = 0o77777777777;
 /** The name of an extension header means nothing; one for all keeps the bytes a function of the entry. */
 const PAX_NAME = 'PaxHeaders.0/pax';
 
+/** Deviations from the shortest form. */
+export interface EncodeOptions {
+  /** The size stands in a PAX record though it would fit, so that the header's length does not depend on it. */
+  readonly forcePaxSize?: boolean;
+}
+
 /** The header blocks of an entry: one, or with PAX records three and more. Fresh memory. */
-export function encodeHeader(head: EntryHead): Uint8Array {
+export function encodeHeader(head: EntryHead, options: EncodeOptions = {}): Uint8Array {
   const path = storedPath(head);
   const split = splitName(path);
-  const records = paxRecords(head, split === undefined ? path : undefined);
+  const longPath = split === undefined ? path : undefined;
+  const records = paxRecords(head, longPath, options.forcePaxSize);
   if (records === '') {
     const block = Buffer.alloc(BLOCK);
     writeBlock(block, 0, head, split ?? ['', path]);
@@ -62,7 +69,7 @@ function splitName(path: string): readonly [string, string] | undefined {
 }
 
 /** Records sorted by key, as bytes in a latin1 string; empty when ustar says it all. */
-function paxRecords(head: EntryHead, longPath: string | undefined): string {
+function paxRecords(head: EntryHead, longPath: string | undefined, forceSize = false): string {
   let records = '';
   if (head.xattrs !== undefined) {
     for (const [name, value] of head.xattrs)
@@ -74,7 +81,7 @@ function paxRecords(head: EntryHead, longPath: string | undefined): string {
     records += formatPaxRecord('mtime', formatPaxTime(head.mtimeSeconds, head.mtimeNanos));
   }
   if (longPath !== undefined) records += formatPaxRecord('path', longPath);
-  if (head.size > MAX_OCTAL_11) records += formatPaxRecord('size', String(head.size));
+  if (forceSize || head.size > MAX_OCTAL_11) records += formatPaxRecord('size', String(head.size));
   if (head.uid > MAX_OCTAL_7) records += formatPaxRecord('uid', String(head.uid));
   return records;
 }

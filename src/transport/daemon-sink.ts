@@ -1,0 +1,36 @@
+// A Docker Engine as a destination. Always under a temporary name first; the final tags move last, when the engine shows
+// the image that was meant (`flatten.md` 6).
+import type { Context } from '../core/context.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ImageSink } from '../image/image.ts';
+import type { System } from '../system/system.ts';
+import { cleanUpIn } from './engine-target.ts';
+import { GraphDriverSink } from './graph-driver-sink.ts';
+import { LoadSink } from './load-sink.ts';
+import type { SinkOptions } from './sink.ts';
+
+/** Repository of temporary names. */
+const TEMPORARY = 'shipper-tmp';
+
+/** Opens an engine for writing; what it is decides how. Does not own the engine. */
+export async function openDaemonSink(
+  system: System,
+  ctx: Context,
+  engine: Engine,
+  reference: string,
+  options: SinkOptions,
+): Promise<ImageSink> {
+  const facts = await engine.facts(ctx);
+  const name = `docker-daemon:${reference}`;
+  const temporary = temporaryName(system);
+  const imports = facts.product === 'docker' && facts.store === 'graph-driver';
+  const cleanUp = cleanUpIn(system, engine);
+  const target = { engine, facts, name, temporary, cleanUp };
+  return imports
+    ? new GraphDriverSink(system, target, options)
+    : new LoadSink(system, target, options);
+}
+
+function temporaryName(system: System): string {
+  return `${TEMPORARY}:${system.files.owner.tag}-${system.random(6)}`;
+}

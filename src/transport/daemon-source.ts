@@ -1,0 +1,73 @@
+// An image of a Docker Engine as a source: its `docker save` stream, spooled once (`flatten.md` 4 and 6).
+import type { Context } from '../core/context.ts';
+import { ShipperError } from '../core/errors.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ImageSource, Platform } from '../image/image.ts';
+import { formatPlatform } from '../image/platform.ts';
+import {
+  familiarReference,
+  isImageId,
+  parseReference,
+  withDefaultTag,
+} from '../image/reference.ts';
+import type { System } from '../system/system.ts';
+import { openArchiveStream } from './archive.ts';
+import { archiveBlobs } from './blob-store.ts';
+import { dockerArchiveSource } from './docker-source.ts';
+import { ociSource } from './oci-source.ts';
+
+/** The name that the engine is asked for: an id as it is, everything else with a tag. */
+export function engineName(reference: string): string {
+  if (isImageId(reference)) return reference;
+  return familiarReference(withDefaultTag(parseReference(reference)));
+}
+
+/** An engine's image as a source; `NOT_FOUND` when the engine does not have it. Does not own the engine. */
+export function daemonSource(system: System, engine: Engine, reference: string): ImageSource {
+  const name = engineName(reference);
+  let opened: ImageSource | undefined;
+  return {
+    name: `docker-daemon:${name}`,
+    async read(ctx, platform) {
+      opened ??= await exportImage(system, ctx, engine, name, platform);
+      return opened.read(ctx, platform);
+    },
+    async [Symbol.asyncDispose]() {
+      await opened?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function exportImage(
+  system: System,
+  ctx: Context,
+  engine: Engine,
+  name: string,
+  platform: Platform | undefined,
+): Promise<ImageSource> {
+  const facts = await engine.facts(ctx);
+  const image = await engine.inspectImage(ctx, name);
+  if (image === undefined) {
+    throw new ShipperError(
+      'NOT_FOUND',
+      `Cannot find image ${JSON.stringify(name)}: the engine at ${facts.endpoint} does not have it`,
+      {
+        hint: `Pull it first (docker pull ${name}), or name another engine with --context or --host`,
+      },
+    );
+  }
+  const wanted = platform === undefined ? undefined : formatPlatform(platform);
+  const stream = engine.saveImage(ctx, name, wanted);
+  const label = `docker-daemon:${name}`;
+  const archive = await openArchiveStream(system, ctx, stream, label, image.sizeBytes);
+  // A graph driver knows an image by its configuration; the manifest in its archive is made up on the way.
+  if (facts.store === 'containerd' && archive.has('index.json')) {
+    return ociSource(system, archiveBlobs(archive), {
+      name: label,
+      reference: undefined,
+      skipMissing: true,
+      close: () => archive[Symbol.asyncDispose](),
+    });
+  }
+  return dockerArchiveSource(system, archive, undefined);
+}

@@ -1,0 +1,195 @@
+// An OCI layout folder as a destination (image-spec, image-layout.md). Blobs come first; `index.json` is replaced last,
+// and that is what makes the image visible. Other images of the layout stay.
+
+import { createHash } from 'node:crypto';
+import { type Digest, digestFromHex } from '../core/digest.ts';
+import { isShipperError, ShipperError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Descriptor, ImageSink, Publication } from '../image/image.ts';
+import { isObject, type JsonValue, member, parseJsonObject } from '../image/json-text.ts';
+import { OCI_INDEX } from '../image/media-types.ts';
+import { createBeside, requireSpace, splitPath, type TempFile } from '../system/spool.ts';
+import type { System } from '../system/system.ts';
+import { LAYOUT_FILE, metadataBlobs } from './archive-tail.ts';
+import { FlushingFile } from './flushing-file.ts';
+import { namedDescriptors } from './image-names.ts';
+import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
+import { storeLayer } from './store-layer.ts';
+import { blobPath } from './stored-layer.ts';
+
+const REF_NAME = 'org.opencontainers.image.ref.name';
+const COPY_BYTES = 1_048_576;
+
+/** Opens a layout for writing; makes the folder where it is missing, and refuses one that holds something else. */
+export async function openLayoutSink(
+  system: System,
+  folder: string,
+  name: string,
+  options: SinkOptions,
+): Promise<ImageSink> {
+  const sink = new LayoutSink(system, folder, name, options);
+  await sink.prepare();
+  return sink;
+}
+
+class LayoutSink implements ImageSink {
+  readonly name: string;
+  readonly defaultCompression = { kind: 'gzip', level: 6 } as const;
+  readonly #system: System;
+  readonly #folder: string;
+  readonly #options: SinkOptions;
+  /** Blobs that wait for the commit, by the path that they will have. */
+  readonly #pending = new Map<string, TempFile>();
+  #isNew = false;
+  #isCommitted = false;
+
+  constructor(system: System, folder: string, name: string, options: SinkOptions) {
+    this.#system = system;
+    this.#folder = folder;
+    this.name = name;
+    this.#options = options;
+  }
+
+  async prepare(): Promise<void> {
+    const { files } = this.#system;
+    const facts = await files.stat(this.#folder);
+    if (facts !== undefined && facts.kind !== 'directory')
+      throw this.#conflict('there is a file of that name');
+    this.#isNew = facts === undefined || (await files.list(this.#folder)).length === 0;
+    if (!this.#isNew && (await files.stat(`${this.#folder}/${LAYOUT_FILE.name}`)) === undefined) {
+      throw this.#conflict('the folder is not empty and no OCI layout');
+    }
+    if (facts === undefined) await this.#requireParent();
+    await files.makeDirectory(`${this.#folder}/blobs/sha256`);
+  }
+
+  reserve: ImageSink['reserve'] = (_ctx, bytes) =>
+    requireSpace(this.#system.files, this.#folder, bytes, this.name);
+
+  putLayer: ImageSink['putLayer'] = async (ctx, layer, compression) => {
+    const temp = await this.#createBlob();
+    const file = new FlushingFile(temp.file);
+    const stored = await storeLayer(
+      this.#system,
+      ctx,
+      layer,
+      compression,
+      this.#options.jobs,
+      (bytes, position) => file.write(bytes, position),
+    );
+    await file.settle();
+    this.#keep(stored.digest, temp);
+    return describeLayer(stored, compression, this.#options.family);
+  };
+
+  copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
+    await using source = await layer.openStored(ctx);
+    const temp = await this.#createBlob();
+    const hash = createHash('sha256');
+    const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
+    for (let at = 0; at < source.size; ) {
+      const read = source.readSync(buffer, at);
+      if (read === 0) break;
+      hash.update(buffer.subarray(0, read));
+      await temp.file.write(buffer.subarray(0, read), at);
+      at += read;
+    }
+    this.#keep(digestFromHex('sha256', hash.digest('hex')), temp);
+    return describeCopy(layer);
+  };
+
+  commit: ImageSink['commit'] = async (_ctx, publication) => {
+    for (const { descriptor, bytes } of metadataBlobs(publication)) {
+      const temp = await this.#createBlob();
+      await temp.file.write(bytes, 0);
+      this.#keep(descriptor.digest, temp);
+    }
+    for (const [path, temp] of this.#pending) await temp.moveTo(path);
+    if (this.#isNew) await this.#replace(LAYOUT_FILE.name, LAYOUT_FILE.bytes);
+    await this.#replace('index.json', await this.#newIndex(publication));
+    this.#isCommitted = true;
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const temp of this.#pending.values()) await temp[Symbol.asyncDispose]();
+    if (this.#isNew && !this.#isCommitted) await this.#system.files.remove(this.#folder);
+  }
+
+  /** The folder of a new layout must exist: a mistyped path should not make a tree of folders. */
+  async #requireParent(): Promise<void> {
+    const { folder } = splitPath(this.#folder.replace(/\/+$/, ''));
+    if ((await this.#system.files.stat(folder))?.kind === 'directory') return;
+    throw new ShipperError('NOT_FOUND', `Cannot write ${this.name}: there is no folder ${folder}`, {
+      path: folder,
+    });
+  }
+
+  #createBlob(): Promise<TempFile> {
+    return createBeside(this.#system, `${this.#folder}/blobs/sha256/blob`);
+  }
+
+  /** A blob is kept once; `moveTo` over a blob of the same digest changes nothing. */
+  #keep(digest: Digest, temp: TempFile): void {
+    const path = `${this.#folder}/${blobPath(digest)}`;
+    const before = this.#pending.get(path);
+    this.#pending.set(path, temp);
+    if (before !== undefined) void before[Symbol.asyncDispose]();
+  }
+
+  async #replace(name: string, bytes: Uint8Array): Promise<void> {
+    const path = `${this.#folder}/${name}`;
+    await using temp = await createBeside(this.#system, path);
+    await temp.file.write(bytes, 0);
+    await temp.moveTo(path);
+  }
+
+  /** The entries that were there, less those of the same names, and ours. */
+  async #newIndex(publication: Publication): Promise<Uint8Array> {
+    const targets =
+      publication.index === undefined
+        ? publication.images.map(({ manifest }) => manifest)
+        : [publication.index];
+    const added = targets.flatMap(({ descriptor }) =>
+      namedDescriptors(descriptor, publication.tags, 'oci'),
+    );
+    const names = new Set(added.map(refName));
+    const digests = new Set(added.map(({ digest }): string => digest));
+    const kept = (await this.#oldEntries()).filter((entry) => {
+      const name = refNameOf(entry);
+      if (name !== undefined) return !names.has(name);
+      return !(isObject(entry) && digests.has(String(member(entry, 'digest'))));
+    });
+    const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...kept, ...added] };
+    return new TextEncoder().encode(JSON.stringify(index));
+  }
+
+  async #oldEntries(): Promise<readonly JsonValue[]> {
+    try {
+      const bytes = await this.#system.files.read(
+        `${this.#folder}/index.json`,
+        LIMITS.metadataBytes,
+      );
+      const list = member(parseJsonObject(bytes, `index.json of ${this.name}`), 'manifests');
+      return Array.isArray(list) ? list : [];
+    } catch (error) {
+      if (isShipperError(error, 'NOT_FOUND')) return [];
+      throw error;
+    }
+  }
+
+  #conflict(reason: string): ShipperError {
+    return new ShipperError('OUTPUT_CONFLICT', `Cannot write ${this.name}: ${reason}`, {
+      path: this.#folder,
+    });
+  }
+}
+
+function refName(descriptor: Descriptor): string | undefined {
+  return descriptor.annotations?.[REF_NAME];
+}
+
+function refNameOf(entry: JsonValue): string | undefined {
+  const annotations = isObject(entry) ? member(entry, 'annotations') : undefined;
+  const name = isObject(annotations) ? member(annotations, REF_NAME) : undefined;
+  return typeof name === 'string' ? name : undefined;
+}

@@ -1,0 +1,205 @@
+// From a place to something to read from or write to.
+import type { Context } from '../core/context.ts';
+import { ShipperError } from '../core/errors.ts';
+import { connectEngine } from '../engine/client.ts';
+import { findEndpoint } from '../engine/endpoint.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ImageSink, ImageSource } from '../image/image.ts';
+import type { System } from '../system/system.ts';
+import { type Archive, openArchiveFile, openArchiveStream } from './archive.ts';
+import { openArchiveSink } from './archive-sink.ts';
+import { archiveBlobs, folderBlobs } from './blob-store.ts';
+import { openDaemonSink } from './daemon-sink.ts';
+import { daemonSource, engineName } from './daemon-source.ts';
+import { dockerArchiveSource } from './docker-source.ts';
+import { openLayoutSink } from './layout-sink.ts';
+import { formatLocation, type Location, resolvePath } from './location.ts';
+import { ociSource } from './oci-source.ts';
+import type { SinkOptions } from './sink.ts';
+import { openStdoutSink } from './stdout-sink.ts';
+
+/** Which engine is meant where none is named. */
+export interface EngineChoice {
+  readonly context?: string;
+  readonly host?: string;
+}
+
+/** Opens sources and sinks; one engine serves them all. Dispose it last. */
+export class Transports implements AsyncDisposable {
+  readonly #system: System;
+  readonly #choice: EngineChoice;
+  #engine: Promise<Engine> | undefined;
+
+  constructor(system: System, choice: EngineChoice) {
+    this.#system = system;
+    this.#choice = choice;
+  }
+
+  /** The engine that the docker command would talk to. */
+  engine(): Promise<Engine> {
+    this.#engine ??= this.#connect();
+    return this.#engine;
+  }
+
+  /** Opens a source; its images are read by the source itself. */
+  async openSource(ctx: Context, location: Location): Promise<ImageSource> {
+    const name = formatLocation(location);
+    switch (location.kind) {
+      case 'docker-daemon':
+        return daemonSource(this.#system, await this.engine(), location.reference);
+      case 'stdio':
+        return archiveSource(this.#system, await this.#openStdin(ctx), undefined, 'any');
+      case 'path':
+        return this.#openPath(ctx, location.path, undefined, name);
+      case 'docker-archive':
+        return archiveSource(
+          this.#system,
+          await this.#openArchive(ctx, location.path, name),
+          location.reference,
+          'docker',
+        );
+      case 'oci-archive':
+        return archiveSource(
+          this.#system,
+          await this.#openArchive(ctx, location.path, name),
+          location.reference,
+          'oci',
+        );
+      case 'oci':
+        return this.#openFolder(location.path, location.reference, name);
+    }
+  }
+
+  /** Opens a sink. */
+  async openSink(ctx: Context, location: Location, options: SinkOptions): Promise<ImageSink> {
+    const name = formatLocation(location);
+    const system = this.#system;
+    switch (location.kind) {
+      case 'docker-daemon':
+        return openDaemonSink(
+          system,
+          ctx,
+          await this.engine(),
+          engineName(location.reference),
+          options,
+        );
+      case 'stdio':
+        return openStdoutSink(system, options);
+      case 'oci':
+        return openLayoutSink(system, resolvePath(system, location.path), name, options);
+      case 'oci-archive':
+        return openArchiveSink(system, await this.#writable(location.path), 'oci', name, options);
+      case 'path':
+      case 'docker-archive':
+        return openArchiveSink(
+          system,
+          await this.#writable(location.path),
+          'docker',
+          name,
+          options,
+        );
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const engine = await this.#engine?.catch(() => undefined);
+    await engine?.[Symbol.asyncDispose]();
+  }
+
+  async #connect(): Promise<Engine> {
+    const found = await findEndpoint(this.#system, this.#choice);
+    return connectEngine(found.endpoint, this.#system);
+  }
+
+  async #openPath(
+    ctx: Context,
+    path: string,
+    reference: string | undefined,
+    name: string,
+  ): Promise<ImageSource> {
+    const facts = await this.#system.files.stat(resolvePath(this.#system, path));
+    if (facts?.kind === 'directory') return this.#openFolder(path, reference, name);
+    return archiveSource(this.#system, await this.#openArchive(ctx, path, name), reference, 'any');
+  }
+
+  async #openFolder(
+    path: string,
+    reference: string | undefined,
+    name: string,
+  ): Promise<ImageSource> {
+    const folder = resolvePath(this.#system, path);
+    const store = folderBlobs(this.#system, folder, name);
+    if ((await this.#system.files.stat(folder))?.kind !== 'directory') {
+      throw new ShipperError('NOT_FOUND', `Cannot open ${name}: there is no such folder`, {
+        path: folder,
+      });
+    }
+    if ((await store.file('oci-layout')) === undefined) {
+      throw new ShipperError(
+        'BAD_ARCHIVE',
+        `Cannot open ${name}: the folder is no OCI layout, it has no oci-layout file`,
+        { path: folder },
+      );
+    }
+    return ociSource(this.#system, store, {
+      name,
+      reference,
+      skipMissing: false,
+      close: async () => undefined,
+    });
+  }
+
+  #openArchive(ctx: Context, path: string, name: string): Promise<Archive> {
+    if (path === '-' || path === '/dev/stdin') return this.#openStdin(ctx);
+    return openArchiveFile(this.#system, ctx, resolvePath(this.#system, path), name);
+  }
+
+  #openStdin(ctx: Context): Promise<Archive> {
+    return openArchiveStream(this.#system, ctx, this.#system.stdio.stdin(), 'standard input');
+  }
+
+  /** A file that may be written: a folder in its place is a mistake, and so is a name that promises compression. */
+  async #writable(path: string): Promise<string> {
+    const full = resolvePath(this.#system, path);
+    const facts = await this.#system.files.stat(full);
+    if (facts?.kind === 'directory') {
+      throw new ShipperError('OUTPUT_CONFLICT', `Cannot write ${path}: it is a folder`, {
+        path: full,
+        hint: `Use oci:${path} to write an OCI layout`,
+      });
+    }
+    if (facts?.kind === 'other')
+      throw new ShipperError('OUTPUT_CONFLICT', `Cannot write ${path}: it is no plain file`, {
+        path: full,
+        hint: 'Use -o - to write to a pipe',
+      });
+    if (/\.(?:gz|tgz|zst|bz2|xz)$/.test(path)) {
+      throw new ShipperError(
+        'USAGE',
+        `Cannot write ${path}: archives are not compressed as a whole`,
+        { hint: 'Use --compression gzip and a name that ends in .tar' },
+      );
+    }
+    return full;
+  }
+}
+
+/** `any` prefers the layout, which knows platforms and attestations; `manifest.json` is the view of `docker-archive:`. */
+function archiveSource(
+  system: System,
+  archive: Archive,
+  reference: string | undefined,
+  view: 'docker' | 'oci' | 'any',
+): ImageSource {
+  const isLayout = archive.has('index.json') && archive.has('oci-layout');
+  const isSaved = archive.has('manifest.json');
+  if (view === 'docker' || (view === 'any' && !isLayout)) {
+    return dockerArchiveSource(system, archive, reference);
+  }
+  return ociSource(system, archiveBlobs(archive), {
+    name: archive.name,
+    reference,
+    skipMissing: isSaved,
+    close: () => archive[Symbol.asyncDispose](),
+  });
+}

@@ -1,0 +1,97 @@
+// Produces a layer and stores it: hashed, compressed and written at the same time.
+import { createHash } from 'node:crypto';
+import { checkCompression, createCompressor } from '../blob/compress.ts';
+import type { Compression } from '../blob/compressor.ts';
+import { type Context, startTask } from '../core/context.ts';
+import { type Digest, digestFromHex } from '../core/digest.ts';
+import { bug } from '../core/errors.ts';
+import type { LayerProducer } from '../image/image.ts';
+import type { System } from '../system/system.ts';
+import { type ChunkConsumer, ChunkPipe, inSequence } from './chunk-pipe.ts';
+
+/** Takes the bytes to store, in order; `position` counts from the first. Calls may overlap. */
+export type PositionedWriter = (bytes: Uint8Array, position: number) => Promise<void>;
+
+/** What was stored. */
+export interface StoredBytes {
+  readonly diffId: Digest;
+  /** Of the bytes as stored. */
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** Produces a layer once and stores it. `write` is undefined to compute digests only. */
+export async function storeLayer(
+  system: System,
+  ctx: Context,
+  producer: LayerProducer,
+  compression: Compression,
+  jobs: number,
+  write: PositionedWriter | undefined,
+): Promise<StoredBytes> {
+  checkCompression(compression);
+  const hasher = system.threads.hasher('sha256');
+  const meter = startTask(
+    ctx,
+    write === undefined ? 'hash the flat layer' : 'write the flat layer',
+    producer.size,
+  );
+  const stored = storage(compression, jobs, write);
+  try {
+    const consumers = [(chunk: Uint8Array) => hasher.update(chunk), stored.take];
+    const pipe = new ChunkPipe(consumers, (bytes) => meter.advance(bytes));
+    await producer.produce(ctx, pipe);
+    await pipe.finish();
+    await stored.finish();
+    const diffId = digestFromHex('sha256', await hasher.digest());
+    meter.finish();
+    return { diffId, digest: stored.digest() ?? diffId, size: stored.size() };
+  } catch (error) {
+    meter.finish('failed');
+    throw error;
+  } finally {
+    hasher.close();
+  }
+}
+
+/** The stage behind the pipe: what is stored, and its digest where that is not the tar's own. */
+interface Storage {
+  readonly take: ChunkConsumer;
+  finish(): Promise<void>;
+  digest(): Digest | undefined;
+  size(): number;
+}
+
+function storage(
+  compression: Compression,
+  jobs: number,
+  write: PositionedWriter | undefined,
+): Storage {
+  let size = 0;
+  const store = (bytes: Uint8Array): Promise<void> => {
+    const position = size;
+    size += bytes.length;
+    return write === undefined ? Promise.resolve() : write(bytes, position);
+  };
+  if (compression.kind === 'none') {
+    return {
+      take: store,
+      finish: async () => undefined,
+      digest: () => undefined,
+      size: () => size,
+    };
+  }
+  const hash = createHash('sha256');
+  const compressor = createCompressor(compression, jobs, (bytes) => {
+    hash.update(bytes);
+    return store(bytes);
+  });
+  if (compressor === undefined) throw bug(`no compressor for ${compression.kind}`);
+  return {
+    // The compressor wants its chunks one after the other.
+    take: inSequence((chunk) => compressor.take(chunk)),
+    finish: () => compressor.finish(),
+    digest: () => digestFromHex('sha256', hash.digest('hex')),
+    size: () => size,
+  };
+}

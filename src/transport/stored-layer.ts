@@ -1,0 +1,212 @@
+// Opens a layer that is stored as a run of bytes: as it is where it is a plain tar, else decompressed into a spool.
+import { createHash } from 'node:crypto';
+import { decompress } from '../blob/decompress.ts';
+import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
+import { type Context, startTask } from '../core/context.ts';
+import { algorithmOf, type Digest, digestFromHex, hexOf, shortDigest } from '../core/digest.ts';
+import { isShipperError, ShipperError, withDetails } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Descriptor, Layer, LayerTar } from '../image/image.ts';
+import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
+import type { System } from '../system/system.ts';
+import { type Region, readRegion, streamRegion } from './region.ts';
+
+/** Where and what a stored layer is. */
+export interface StoredLayerFacts {
+  readonly descriptor: Descriptor;
+  /** Whether the medium gives the digest of the stored bytes: a legacy archive only knows the diff_id. */
+  readonly hasStoredDigest: boolean;
+  readonly diffId: Digest;
+  /** Position in the image, base first. */
+  readonly index: number;
+  /** Opens the stored bytes. */
+  readonly open: () => Promise<OpenRegion>;
+}
+
+/** A region, and how to let go of its file. */
+export interface OpenRegion extends AsyncDisposable {
+  readonly region: Region;
+}
+
+/** A layer of any medium that stores bytes. */
+export function storedLayer(system: System, facts: StoredLayerFacts): Layer {
+  return {
+    descriptor: facts.descriptor,
+    diffId: facts.diffId,
+    async open(ctx) {
+      const opened = await facts.open();
+      try {
+        return await openLayer(system, ctx, facts, opened);
+      } catch (error) {
+        await opened[Symbol.asyncDispose]();
+        throw inLayer(error, facts);
+      }
+    },
+    async openStored() {
+      const opened = await facts.open();
+      return {
+        size: opened.region.size,
+        readSync: (target, position) => readRegion(opened.region, target, position),
+        [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
+
+async function openLayer(
+  system: System,
+  ctx: Context,
+  facts: StoredLayerFacts,
+  opened: OpenRegion,
+): Promise<LayerTar> {
+  const { region } = opened;
+  if (facts.hasStoredDigest && region.size !== facts.descriptor.size) {
+    throw mismatch(`it has ${region.size} bytes where the manifest says ${facts.descriptor.size}`);
+  }
+  const head = new Uint8Array(SNIFF_BYTES);
+  readRegion(region, head, 0);
+  const kind = sniffCompression(head);
+  if (kind === 'plain') return openPlain(system, ctx, facts, opened);
+  if (kind === 'gzip' || kind === 'zstd')
+    return await openCompressed(system, ctx, facts, opened, kind);
+  throw new ShipperError('UNSUPPORTED', `Cannot read a layer: it is compressed with ${kind}`, {
+    hint: 'Recompress the image with gzip or zstd, for example with skopeo copy --dest-compress',
+  });
+}
+
+/** Used where it lies; hashed beside. */
+async function openPlain(
+  system: System,
+  ctx: Context,
+  facts: StoredLayerFacts,
+  opened: OpenRegion,
+): Promise<LayerTar> {
+  const { region } = opened;
+  const before = await region.file.facts();
+  const hashing = hashRegion(system, ctx, region, facts.diffId);
+  const checked = (async () => {
+    requireDigest(await hashing, facts.diffId, 'diff_id');
+    if (!facts.hasStoredDigest || facts.descriptor.digest === facts.diffId) return;
+    requireDigest(
+      await hashRegion(system, ctx, region, facts.descriptor.digest),
+      facts.descriptor.digest,
+      'digest',
+    );
+  })();
+  checked.catch(() => undefined);
+  return {
+    size: region.size,
+    readSync: (target, position) => readRegion(region, target, position),
+    async verified() {
+      try {
+        await checked;
+        await requireUnchanged(region, before.version);
+      } catch (error) {
+        throw inLayer(error, facts);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await checked.catch(() => undefined);
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function hashRegion(
+  system: System,
+  ctx: Context,
+  { file, offset, size }: Region,
+  expected: Digest,
+): Promise<Digest> {
+  const algorithm = algorithmOf(expected);
+  const job = { fd: file.fd, offset, length: size, algorithm, signal: ctx.signal };
+  return digestFromHex(algorithm, await system.threads.hashFile(job));
+}
+
+async function requireUnchanged(region: Region, version: string): Promise<void> {
+  const now = await region.file.facts();
+  if (now.version === version) return;
+  const { path } = region.file;
+  throw new ShipperError(
+    'SOURCE_CHANGED',
+    `Cannot read ${path}: it was written to while it was read`,
+    { path },
+  );
+}
+
+/** Decompressed into a spool, with the stored digest checked on the way. */
+async function openCompressed(
+  system: System,
+  ctx: Context,
+  facts: StoredLayerFacts,
+  opened: OpenRegion,
+  kind: 'gzip' | 'zstd',
+): Promise<LayerTar> {
+  await requireSpace(system.files, system.tmpdir, opened.region.size, 'the decompressed layer');
+  const spool = await createSpool(system);
+  try {
+    const meter = startTask(
+      ctx,
+      `decompress ${shortDigest(facts.descriptor.digest)}`,
+      opened.region.size,
+    );
+    const hash = createHash(algorithmOf(facts.descriptor.digest));
+    const stored = (async function* () {
+      for await (const chunk of streamRegion(ctx, opened.region)) {
+        if (facts.hasStoredDigest) hash.update(chunk);
+        meter.advance(chunk.length);
+        yield chunk;
+      }
+    })();
+    const size = await spoolStream(ctx, spool, capped(decompress(stored, kind)));
+    meter.finish();
+    if (facts.hasStoredDigest) {
+      const { digest } = facts.descriptor;
+      requireDigest(digestFromHex(algorithmOf(digest), hash.digest('hex')), digest, 'digest');
+    }
+    await opened[Symbol.asyncDispose]();
+    const region = { file: spool.file, offset: 0, size };
+    return await openPlain(
+      system,
+      ctx,
+      { ...facts, hasStoredDigest: false },
+      { region, [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose]() },
+    );
+  } catch (error) {
+    await spool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function* capped(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > LIMITS.outputBytes) {
+      throw new ShipperError(
+        'LIMIT_EXCEEDED',
+        `Cannot decompress a layer: it has more than ${LIMITS.outputBytes} bytes`,
+      );
+    }
+    yield chunk;
+  }
+}
+
+function requireDigest(actual: Digest, expected: Digest, what: string): void {
+  if (actual !== expected) throw mismatch(`its ${what} is ${actual} where ${expected} is claimed`);
+}
+
+function mismatch(reason: string): ShipperError {
+  return new ShipperError('DIGEST_MISMATCH', `Cannot trust a layer: ${reason}`);
+}
+
+function inLayer(error: unknown, facts: StoredLayerFacts): unknown {
+  return isShipperError(error, 'INTERRUPTED') ? error : withDetails(error, { layer: facts.index });
+}
+
+/** The digest's hex as archives use it in paths. */
+export function blobPath(digest: Digest): string {
+  return `blobs/${algorithmOf(digest)}/${hexOf(digest)}`;
+}
