@@ -2,6 +2,7 @@
 // system's own ssh brings ssh_config, agent, jump hosts and known_hosts.
 import { Agent, type ClientRequest } from 'node:http';
 import { Duplex } from 'node:stream';
+import { ShipperError } from '../core/errors.ts';
 import type { Clock } from '../core/events.ts';
 import type { System } from '../system/system.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -79,8 +80,11 @@ class ProgramConnection extends Duplex {
       if (!this.push(chunk)) program.pause();
     });
     program.on('end', () => void this.#endAfterProgram());
-    program.on('error', (error) => this.destroy(error));
-    program.on('close', () => this.#closed.abort());
+    program.on('error', (error) => this.destroy(programFailure(error)));
+    program.on('close', () => {
+      this.#closed.abort();
+      if (!program.readableEnded) this.destroy();
+    });
   }
 
   override _read(): void {
@@ -92,7 +96,11 @@ class ProgramConnection extends Duplex {
     _encoding: string,
     taken: (error?: Error | null) => void,
   ): void {
-    this.#program.write(Buffer.from(chunk), taken);
+    const program = this.#program;
+    program.write(Buffer.from(chunk), (error) => {
+      // Why the program ended says more than that it can no longer be written to.
+      taken(error ? programFailure(program.errored ?? error) : null);
+    });
   }
 
   override _final(ended: (error?: Error | null) => void): void {
@@ -113,4 +121,10 @@ class ProgramConnection extends Duplex {
     // An idle connection has no reader, and must not be used again.
     if (this.readableLength === 0) this.resume();
   }
+}
+
+/** A pipe that breaks is the program's failure too. */
+function programFailure(error: Error): ShipperError {
+  if (error instanceof ShipperError) return error;
+  return new ShipperError('IO', `Cannot speak through ssh: ${error.message}`, { cause: error });
 }

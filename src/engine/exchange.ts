@@ -84,8 +84,7 @@ export class Exchange {
   /** Ends the exchange with `error`; the first one counts. */
   fail(error: unknown): void {
     if (this.isOver) return;
-    this.#reason = error instanceof ShipperError ? error : undefined;
-    this.#reason ??= connectionFailure(error, this.doing);
+    this.#reason = connectionFailure(error, this.doing);
     this.#end();
     this.#settle.reject(this.#reason);
   }
