@@ -255,7 +255,7 @@ export function sparseOld(
   segments: readonly Segment[],
   fields: HeaderFields = {},
 ): Buffer {
-  const pairs = segments.map((s) => octal(s.offset, 12) + octal(s.data.length, 12));
+  const pairs = segments.map((s) => numberText(s.offset, 12) + numberText(s.data.length, 12));
   const blocks: Buffer[] = [];
   for (let at = 4; at < pairs.length; at += 21) {
     const block = Buffer.alloc(BLOCK);
