@@ -1,5 +1,6 @@
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { ShipperError } from '../../src/core/errors.ts';
 import { connectEngine } from '../../src/engine/client.ts';
 import { type SshEndpoint, sshArguments } from '../../src/engine/dial-stdio.ts';
 import { nodeClock } from '../../src/system/node.ts';
@@ -107,15 +108,27 @@ describe('an engine over ssh', () => {
     expect(sum).toBe(expected);
   });
 
-  it('reports the last words of ssh', async () => {
-    const script =
-      'console.error("banner\\nssh: connect to host h port 22: refused"); process.exit(255)';
-    await using engine = engineOver(() => spawnDuplex(process.execPath, ['-e', script]));
+  it('reports the last words of ssh, which come after the end of its output', async () => {
+    const words = 'Cannot run ssh: ssh: connect to host h port 22: refused';
+    await using engine = engineOver(() => {
+      const program = new Duplex({ read: () => undefined, write: (_chunk, _type, done) => done() });
+      program.push(null);
+      setTimeout(() => program.destroy(new ShipperError('IO', words)), 50);
+      return program;
+    });
     const error = await failureOf(engine.facts(testContext()));
     expect(error.code).toBe('ENGINE_UNREACHABLE');
-    expect(error.message).toContain('ssh://h');
-    expect(error.message).toContain('ssh: connect to host h port 22: refused');
+    expect(error.message).toBe(`Cannot reach the engine at ssh://h: ${words}`);
     expect(error.hint).toContain('dial-stdio');
+  });
+
+  it('does not wait for last words for ever', async () => {
+    await using engine = engineOver(() => {
+      const program = new Duplex({ read: () => undefined, write: (_chunk, _type, done) => done() });
+      program.push(null);
+      return program;
+    });
+    expect((await failureOf(engine.facts(testContext()))).code).toBe('ENGINE');
   });
 
   it('says so when there is no ssh', async () => {
