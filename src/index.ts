@@ -1,0 +1,30 @@
+// The public library. The command line stands on nothing else.
+
+export type { Compression } from './blob/compressor.ts';
+export type { Context } from './core/context.ts';
+export type { Digest } from './core/digest.ts';
+export { ERROR_CODES, type ErrorCode, isShipperError, ShipperError } from './core/errors.ts';
+export type { Clock, Report, Scope, ShipperEvent } from './core/events.ts';
+export type { MergePolicy, Warning, WarningCode } from './flatten/policy.ts';
+export type { RemovedFile, RemovedSummary } from './flatten/removed.ts';
+export type { Platform } from './image/image.ts';
+export {
+  flatten,
+  inspect,
+  type LibraryOptions,
+  verify,
+} from './library.ts';
+export type {
+  Difference,
+  EngineOptions,
+  FlattenedImage,
+  FlattenReport,
+  FlattenRequest,
+  InspectedImage,
+  InspectedLayer,
+  InspectReport,
+  VerifiedPlatform,
+  VerifyReport,
+} from './operations/flatten-types.ts';
+export { nodeSystem } from './system/node.ts';
+export type { System } from './system/system.ts';

@@ -1,0 +1,59 @@
+// The face of the library: one function per verb, with the real machine and no progress unless asked otherwise.
+import type { Context } from './core/context.ts';
+import type { Report } from './core/events.ts';
+import { flattenImage } from './operations/flatten-image.ts';
+import type {
+  FlattenReport,
+  FlattenRequest,
+  InspectReport,
+  VerifyReport,
+} from './operations/flatten-types.ts';
+import { inspectImage } from './operations/inspect-image.ts';
+import { type VerifyOptions, verifyImages } from './operations/verify-images.ts';
+import { nodeSystem } from './system/node.ts';
+import type { System } from './system/system.ts';
+
+/** How a call runs; all optional. */
+export interface LibraryOptions {
+  /** Cancels the run: it rejects with `INTERRUPTED` after its temporary files are gone. */
+  readonly signal?: AbortSignal;
+  /** Takes progress and notes. Default: nobody. */
+  readonly report?: Report;
+  /** The machine. Default: the real one. */
+  readonly system?: System;
+}
+
+/** Merges an image's layers into one. See {@link FlattenRequest} for the choices, `docs/library.md` for examples. */
+export function flatten(
+  request: FlattenRequest,
+  options: LibraryOptions = {},
+): Promise<FlattenReport> {
+  const { system, ctx } = prepare(options);
+  return flattenImage(system, ctx, request);
+}
+
+/** Compares two images: root file system and configuration. */
+export function verify(
+  a: string,
+  b: string,
+  options: LibraryOptions & VerifyOptions = {},
+): Promise<VerifyReport> {
+  const { system, ctx } = prepare(options);
+  return verifyImages(system, ctx, a, b, options);
+}
+
+/** Tells what an image is made of. */
+export function inspect(
+  image: string,
+  options: LibraryOptions & VerifyOptions = {},
+): Promise<InspectReport> {
+  const { system, ctx } = prepare(options);
+  return inspectImage(system, ctx, image, options);
+}
+
+function prepare(options: LibraryOptions): { system: System; ctx: Context } {
+  const system = options.system ?? nodeSystem();
+  const report = options.report ?? (() => undefined);
+  const signal = options.signal ?? new AbortController().signal;
+  return { system, ctx: { report, signal, clock: system.clock, scope: {} } };
+}

@@ -1,0 +1,163 @@
+// Turns `-t` and `-o` into places and names.
+import { ShipperError } from '../core/errors.ts';
+import {
+  familiarReference,
+  isImageId,
+  parseReference,
+  withDefaultTag,
+} from '../image/reference.ts';
+import type { System } from '../system/system.ts';
+import {
+  formatLocation,
+  type Location,
+  parseLocation,
+  resolvePath,
+} from '../transport/location.ts';
+import type { FlattenRequest } from './flatten-types.ts';
+import { defaultOutput, recordedName } from './names.ts';
+
+/** One copy of the result. */
+export interface Destination {
+  readonly location: Location;
+  /** Names that it gets there. */
+  readonly names: readonly string[];
+}
+
+/** What the source is, as far as names go. */
+export interface NamedSource {
+  readonly location: Location;
+  /** Names recorded in it. */
+  readonly tags: readonly string[];
+  /** A path that turned out to be an OCI layout folder. */
+  readonly isLayout: boolean;
+  /** Whether it holds several platforms. */
+  readonly isIndex: boolean;
+}
+
+const PREFIX = /^(?:docker-daemon|docker-archive|oci-archive|oci|docker):/;
+
+/** Resolves all destinations; refuses to overwrite the source unless that was asked for. */
+export async function resolveDestinations(
+  system: System,
+  request: FlattenRequest,
+  source: NamedSource,
+): Promise<Destination[]> {
+  const tags = (request.tags ?? []).filter((tag) => !PREFIX.test(tag));
+  const places = [
+    ...(request.outputs ?? []),
+    ...(request.tags ?? []).filter((tag) => PREFIX.test(tag)),
+  ];
+  const locations = await Promise.all(places.map((place) => parseLocation(system, place)));
+  const needsDefault =
+    places.length === 0 || (tags.length > 0 && (request.outputs ?? []).length === 0);
+  if (needsDefault) locations.unshift(...mediumOf(source, request, tags));
+  const destinations = locations.map((location) => ({
+    location,
+    names: namesFor(location, source, request, tags),
+  }));
+  for (const destination of destinations)
+    await refuseOverwrite(system, request, source, destination);
+  refuseTwice(destinations);
+  return destinations;
+}
+
+/** The source's own medium, as a place for names, or for the default name. */
+function mediumOf(
+  source: NamedSource,
+  request: FlattenRequest,
+  tags: readonly string[],
+): Location[] {
+  const { location } = source;
+  const [tag] = tags;
+  if (tag !== undefined && location.kind === 'docker-daemon')
+    return [{ kind: 'docker-daemon', reference: tag }];
+  if (tag !== undefined && location.kind === 'stdio') return [location];
+  if (tag !== undefined && location.kind === 'oci') return [{ ...location, reference: tag }];
+  const output = defaultOutput(location, request.inPlace ?? false, source.isLayout);
+  // A path with several platforms inside stays an OCI archive: the other kind holds one.
+  if (output.kind === 'path' && source.isIndex)
+    return [{ kind: 'oci-archive', path: output.path, reference: undefined }];
+  return [output];
+}
+
+function namesFor(
+  location: Location,
+  source: NamedSource,
+  request: FlattenRequest,
+  tags: readonly string[],
+): string[] {
+  const own = 'reference' in location ? location.reference : undefined;
+  if (location.kind === 'docker-daemon') {
+    const names = own === undefined ? tags : [own, ...tags];
+    return [...new Set(names.map(taggable))];
+  }
+  if (own !== undefined) return [...new Set([own, ...tags])];
+  if (tags.length > 0) return [...tags];
+  return request.inPlace ? [...source.tags] : [...new Set(source.tags.map(recordedName))];
+}
+
+/** A name that an engine can give to an image. */
+function taggable(name: string): string {
+  const reference = isImageId(name) ? undefined : withDefaultTag(parseReference(name));
+  if (reference !== undefined && reference.digest === undefined)
+    return familiarReference(reference);
+  throw new ShipperError(
+    'USAGE',
+    `Cannot name the result ${JSON.stringify(name)}: a digest or id is not a name`,
+    { hint: 'Give it a tag: NAME:TAG' },
+  );
+}
+
+/** The user's own file or tag is only replaced where the user said so. */
+async function refuseOverwrite(
+  system: System,
+  request: FlattenRequest,
+  source: NamedSource,
+  destination: Destination,
+): Promise<void> {
+  if (request.inPlace || !(await isSource(system, source, destination))) return;
+  throw new ShipperError(
+    'OUTPUT_CONFLICT',
+    `Cannot write ${formatLocation(destination.location)}: it is the source itself`,
+    {
+      hint: 'Use --in-place to replace it, or name another with -t or -o',
+    },
+  );
+}
+
+async function isSource(
+  system: System,
+  source: NamedSource,
+  { location, names }: Destination,
+): Promise<boolean> {
+  const from = source.location;
+  if (from.kind === 'docker-daemon') {
+    return (
+      location.kind === 'docker-daemon' &&
+      !isImageId(from.reference) &&
+      names.includes(familiarOf(from.reference))
+    );
+  }
+  if (!('path' in from) || !('path' in location)) return false;
+  if (location.kind === 'oci' || (from.kind === 'path' && source.isLayout)) {
+    const isSameFolder = resolvePath(system, from.path) === resolvePath(system, location.path);
+    return isSameFolder && names.some((name) => source.tags.includes(name));
+  }
+  const [a, b] = await Promise.all(
+    [from.path, location.path].map((path) => system.files.stat(resolvePath(system, path))),
+  );
+  return a !== undefined && a.version === b?.version;
+}
+
+function familiarOf(reference: string): string {
+  return familiarReference(withDefaultTag(parseReference(reference)));
+}
+
+function refuseTwice(destinations: readonly Destination[]): void {
+  const seen = new Set<string>();
+  for (const { location } of destinations) {
+    const text = location.kind === 'path' ? location.path : formatLocation(location);
+    if (seen.has(text)) throw new ShipperError('USAGE', `Cannot write ${text} twice`);
+    seen.add(text);
+  }
+}
