@@ -72,6 +72,16 @@ export function imageOf(json: Json): EngineImage | undefined {
   };
 }
 
+/** The names of `repository` in `GET /images/json`. An engine may list other names of the same images beside them. */
+export function tagsOf(images: readonly unknown[], repository: string): readonly string[] {
+  const tags = images.flatMap((image) => (isObject(image) ? textsOf(image['RepoTags']) : []));
+  // podman shows its names in full.
+  const own = tags.filter((tag) =>
+    tag.replace(/^(?:docker\.io\/library|localhost)\//, '').startsWith(`${repository}:`),
+  );
+  return [...new Set(own)];
+}
+
 function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }

@@ -2,7 +2,7 @@
 import { type Context, note } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import { imageOf, loadedNames } from './answers.ts';
+import { imageOf, loadedNames, tagsOf } from './answers.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Engine, EngineFacts, EngineImage, ImportOptions } from './engine.ts';
 import { failure, notFound, tidy } from './failures.ts';
@@ -14,7 +14,7 @@ import {
   Session,
 } from './session.ts';
 import { apiHas, inPath, isFor, platformJson, splitName } from './terms.ts';
-import { type Progress, readProgress } from './wire.ts';
+import { type Progress, parseArray, readProgress } from './wire.ts';
 
 const FIRST_API_WITH_PLATFORMS = '1.48';
 
@@ -122,6 +122,17 @@ class ApiEngine implements Engine {
     const action = `tag image ${JSON.stringify(source)} as ${JSON.stringify(name)} in the engine`;
     const call = { method: 'POST', path, action, image: source, query: splitName(name) } as const;
     await this.#session.request(ctx, call);
+  }
+
+  async listTags(ctx: Context, repository: string): Promise<readonly string[]> {
+    const action = `list the images called ${JSON.stringify(repository)} in the engine`;
+    const query = { filters: JSON.stringify({ reference: [repository] }) };
+    const call = { method: 'GET', path: '/images/json', action, query } as const;
+    const images = parseArray((await this.#session.request(ctx, call)).text);
+    if (images === undefined) {
+      throw failure(this.#session.doing(call, call.path), 'the answer is not a list of images');
+    }
+    return tagsOf(images, repository);
   }
 
   async removeImage(

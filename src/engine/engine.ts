@@ -75,6 +75,8 @@ export interface Engine extends AsyncDisposable {
     options: ImportOptions,
   ): Promise<string>;
   tagImage(ctx: Context, source: string, name: string): Promise<void>;
+  /** The names of `repository` (without a registry or folder) that the engine has, as it shows them. In no order. */
+  listTags(ctx: Context, repository: string): Promise<readonly string[]>;
   /** Removes one name (or an image by id). No error when it is not there. Never forced, never prunes parents when `keepParents`. */
   removeImage(
     ctx: Context,

@@ -18,7 +18,7 @@ import { parseObject } from './wire.ts';
 const OUR_API_VERSION = '1.52';
 const PATIENCE: Patience = { idleMs: 120_000, thinkMs: 900_000 };
 
-/** Options of `connectEngine`. */
+/** Options of `connectEngine`. Default of the limits: SHIPPER_ENGINE_IDLE_SECONDS and SHIPPER_ENGINE_THINK_SECONDS. */
 export interface EngineOptions extends Partial<Patience> {
   /** Switches negotiation off. Default: DOCKER_API_VERSION. */
   readonly apiVersion?: string;
@@ -60,8 +60,9 @@ export class Session {
     this.#text = describeEndpoint(endpoint);
     this.#agent = agentFor(endpoint, system);
     this.patience = {
-      idleMs: options.idleMs ?? PATIENCE.idleMs,
-      thinkMs: options.thinkMs ?? PATIENCE.thinkMs,
+      idleMs: options.idleMs ?? seconds(system, 'SHIPPER_ENGINE_IDLE_SECONDS') ?? PATIENCE.idleMs,
+      thinkMs:
+        options.thinkMs ?? seconds(system, 'SHIPPER_ENGINE_THINK_SECONDS') ?? PATIENCE.thinkMs,
     };
     this.#wantedApi = options.apiVersion ?? (system.env['DOCKER_API_VERSION'] || undefined);
     this.api = once((ctx) => this.#negotiate(ctx));
@@ -155,6 +156,16 @@ export async function expectSuccess(exchange: Exchange): Promise<Awaited<Exchang
   const status = answer.statusCode ?? 0;
   if (status >= 200 && status < 300) return answer;
   throw refused(exchange.doing, await exchange.readRefusal());
+}
+
+/** A limit of the environment, in milliseconds: an engine on a slow disk may need more than the default. */
+function seconds({ env }: EngineSystem, name: string): number | undefined {
+  const text = env[name];
+  if (text === undefined || text === '') return undefined;
+  const value = /^\d{1,6}(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (value > 0) return value * 1000;
+  const message = `Cannot use ${name} ${JSON.stringify(text)}: it is not a number of seconds`;
+  throw new ShipperError('USAGE', message, { hint: 'Write it as 300.' });
 }
 
 function wantedApi(text: string): string {

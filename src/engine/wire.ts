@@ -116,6 +116,17 @@ export function parseObject(text: string): Readonly<Record<string, unknown>> | u
   }
 }
 
+/** Parses JSON that must be an array; undefined when it is not. */
+export function parseArray(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    // As above.
+    return undefined;
+  }
+}
+
 /** Whether `value` is an object and no array. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

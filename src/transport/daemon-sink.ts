@@ -8,11 +8,9 @@ import { cleanUpIn } from './engine-target.ts';
 import { GraphDriverSink } from './graph-driver-sink.ts';
 import { LoadSink } from './load-sink.ts';
 import type { SinkOptions } from './sink.ts';
+import { sweepTemporaryNames, temporaryName } from './temporary-names.ts';
 
-/** Repository of temporary names. */
-const TEMPORARY = 'shipper-tmp';
-
-/** Opens an engine for writing; what it is decides how. Does not own the engine. */
+/** Opens an engine for writing, after removing what dead runs left there; what it is decides how. Does not own it. */
 export async function openDaemonSink(
   system: System,
   ctx: Context,
@@ -21,6 +19,7 @@ export async function openDaemonSink(
   options: SinkOptions,
 ): Promise<ImageSink> {
   const facts = await engine.facts(ctx);
+  await sweepTemporaryNames(system, ctx, engine);
   const name = `docker-daemon:${reference}`;
   const temporary = temporaryName(system);
   const imports = facts.product === 'docker' && facts.store === 'graph-driver';
@@ -29,8 +28,4 @@ export async function openDaemonSink(
   return imports
     ? new GraphDriverSink(system, target, options)
     : new LoadSink(system, target, options);
-}
-
-function temporaryName(system: System): string {
-  return `${TEMPORARY}:${system.files.owner.tag}-${system.random(6)}`;
 }

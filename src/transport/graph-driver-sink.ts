@@ -19,6 +19,7 @@ import { Handoff } from './handoff.ts';
 import { LoadSink } from './load-sink.ts';
 import type { SinkOptions } from './sink.ts';
 import { type StoredBytes, storeLayer } from './store-layer.ts';
+import { layerName } from './temporary-names.ts';
 
 /** Takes one image of one layer. */
 export class GraphDriverSink implements ImageSink {
@@ -36,7 +37,7 @@ export class GraphDriverSink implements ImageSink {
     this.#target = target;
     this.#options = options;
     this.name = target.name;
-    this.#imported = `${target.temporary}-layer`;
+    this.#imported = layerName(target.temporary);
   }
 
   /** The engine's disk is not ours to measure. */

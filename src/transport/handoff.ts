@@ -53,8 +53,9 @@ export class Handoff implements AsyncIterable<Uint8Array> {
         if (this.#failure !== undefined) throw this.#failure.error;
         const offer = this.#offer;
         if (offer === undefined) return;
-        this.#offer = undefined;
         yield offer.chunk;
+        // Not before: a reader that leaves with the chunk in its hands never comes back, and `close` tells the writer.
+        this.#offer = undefined;
         offer.taken();
       }
     } finally {

@@ -62,6 +62,22 @@ export function engineContract(name: string, makeEngine: () => Promise<ContractS
       expect((await engine.inspectImage(ctx, NAME))?.tags).toHaveLength(3);
     });
 
+    it('listTags() gives the names of one repository, and no others of the same image', async () => {
+      for (const name of ['contract-list:one', 'contract-list:two', 'contract-other:one']) {
+        await engine.tagImage(ctx, id, name);
+      }
+      const names = (await engine.listTags(ctx, 'contract-list')).map((tag) =>
+        tag.split('/').at(-1),
+      );
+      expect(names.toSorted()).toEqual(['contract-list:one', 'contract-list:two']);
+      for (const name of await engine.listTags(ctx, 'contract-list')) {
+        await engine.removeImage(ctx, name);
+      }
+      expect(await engine.listTags(ctx, 'contract-list')).toEqual([]);
+      await engine.removeImage(ctx, 'contract-other:one');
+      expect(await engine.inspectImage(ctx, NAME)).toBeDefined();
+    });
+
     it('tagImage() of a missing image is NOT_FOUND', async () => {
       const tagging = engine.tagImage(ctx, 'docker.io/contract/none:one', NAME);
       expect(await codeOf(tagging)).toBe('NOT_FOUND');

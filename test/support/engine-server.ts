@@ -13,6 +13,7 @@ export type Operation =
   | 'ping'
   | 'version'
   | 'info'
+  | 'list'
   | 'inspect'
   | 'save'
   | 'load'
@@ -159,6 +160,8 @@ class State {
         return reply.json(200, this.#version());
       case 'info':
         return reply.json(200, this.#info());
+      case 'list':
+        return reply.json(200, listing(this.images, query));
       case 'load':
         return reply.progress(() => (this.#options.load ?? loadInto)(body, this.images));
       case 'import':
@@ -266,6 +269,16 @@ function inspection(
   };
 }
 
+/** Images with a name of the wanted repository; as real engines do, only with those names. */
+function listing(images: ImageTable, query: URLSearchParams): object {
+  const filters = JSON.parse(query.get('filters') ?? '{}') as { reference?: readonly string[] };
+  const matches = (tag: string) =>
+    filters.reference?.some((name) => tag.startsWith(`${name}:`)) ?? true;
+  return [...images.images.values()]
+    .map(({ id, tags }) => ({ Id: id, RepoTags: tags.filter(matches) }))
+    .filter(({ RepoTags }) => RepoTags.length > 0);
+}
+
 function route(method: string, url: string): Routed | undefined {
   const { pathname, searchParams: query } = new URL(url, 'http://engine');
   const path = decodeURIComponent(pathname.replace(/^\/v\d+\.\d+(?=\/)/, ''));
@@ -282,6 +295,7 @@ const ROUTES: readonly (readonly [Operation, string, RegExp])[] = [
   ['info', 'GET', /^\/info$/],
   ['load', 'POST', /^\/images\/load$/],
   ['import', 'POST', /^\/images\/create$/],
+  ['list', 'GET', /^\/images\/json$/],
   ['inspect', 'GET', /^\/images\/(.+)\/json$/],
   ['save', 'GET', /^\/images\/(.+)\/get$/],
   ['tag', 'POST', /^\/images\/(.+)\/tag$/],
