@@ -12,6 +12,8 @@ import { VERSION } from './version.ts';
 
 const VERBS: readonly Verb[] = [flattenVerb, verifyVerb, inspectVerb, completionVerb];
 
+const HELP = new Option('-h, --help', 'print this help').helpGroup(GLOBAL_GROUP);
+
 /** Where the program prints help, and what it starts. */
 export interface ProgramHost {
   /** Collects what goes to stdout. */
@@ -69,12 +71,16 @@ function settle(command: Command, host: ProgramHost): void {
     })
     .configureHelp({
       showGlobalOptions: true,
+      // The help option is global too: commander lists it among those of the command.
+      visibleOptions: (each) =>
+        each.parent === null ? [...each.options, HELP] : [...each.options],
+      visibleGlobalOptions: (each) => (each.parent === null ? [] : [...each.parent.options, HELP]),
       optionDescription: (option) => option.description,
       argumentDescription: (argument) => argument.description,
       subcommandTerm: (each) => each.name(),
     })
     .optionsGroup(GLOBAL_GROUP)
-    .helpOption('-h, --help', 'print this help')
+    .helpOption(HELP.flags, HELP.description)
     .showSuggestionAfterError(false);
 }
 

@@ -23,7 +23,7 @@ Sizes are written as 500000, 10MB (powers of 1000), 1.5GiB (powers of 1024).`,
   args: [{ name: 'SOURCE', about: 'the image to flatten', value: 'image' }],
   options: FLATTEN_OPTIONS,
   examples: [
-    ['shipper flatten app:latest', 'makes app:latest-flat in the engine'],
+    ['shipper flatten app:latest', 'makes app:latest-flat there'],
     ['shipper flatten app:1 -t app:flat --verify', 'and compares it with the source'],
     [
       'shipper flatten app.tar -o oci:layout:app --compression zstd:9',

@@ -1,0 +1,36 @@
+// The built program as a process: once, for what only a process can show. `npm test` builds it first.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { VERSION } from '../../src/cli/version.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const BIN = `${ROOT}/dist/bin.js`;
+
+describe('VERSION', () => {
+  it('is that of package.json', () => {
+    const manifest = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8'));
+    expect(VERSION).toBe(manifest.version);
+  });
+});
+
+describe.runIf(existsSync(BIN))('dist/bin.js', () => {
+  const run = (...argv: string[]) =>
+    spawnSync(process.execPath, [BIN, ...argv], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+
+  it('prints the version and loads nothing for it', () => {
+    expect(run('--version')).toMatchObject({ status: 0, stdout: `${VERSION}\n`, stderr: '' });
+    const source = readFileSync(BIN, 'utf8');
+    expect(source.match(/^import .*$/gm)).toEqual(["import { VERSION } from './cli/version.js';"]);
+  });
+
+  it('sets the exit code', () => {
+    const { status, stdout, stderr } = run('flaten');
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toContain('did you mean flatten?');
+  });
+});
