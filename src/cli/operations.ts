@@ -37,20 +37,15 @@ export interface Operations {
 /** The real ones. */
 export const lazyOperations: Operations = {
   async flattenImage(...args) {
-    const { flattenImage }: Operations = await import(fileOf('flatten-image'));
+    const { flattenImage } = await import('../operations/flatten-image.ts');
     return flattenImage(...args);
   },
   async verifyImages(...args) {
-    const { verifyImages }: Operations = await import(fileOf('verify-images'));
+    const { verifyImages } = await import('../operations/verify-images.ts');
     return verifyImages(...args);
   },
   async inspectImage(...args) {
-    const { inspectImage }: Operations = await import(fileOf('inspect-image'));
+    const { inspectImage } = await import('../operations/inspect-image.ts');
     return inspectImage(...args);
   },
 };
-
-/** Computed until these files exist, so that the types check without them. */
-function fileOf(name: string): string {
-  return `../operations/${name}.ts`;
-}

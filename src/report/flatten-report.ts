@@ -22,7 +22,7 @@ export function flattenText(report: FlattenReport, options: TextOptions): string
   const lines = [
     ...headLines(report, options),
     ...report.images.flatMap((image) => imageLines(image, report, options)),
-    ...indentedTable(endRows(report)),
+    ...table(endRows(report), report.images.length > 1 ? '' : '  '),
     ...report.dropped.map(
       ({ kind, digest, subject }) =>
         `${options.colours.yellow('dropped:')} ${safe(kind)} ${safe(digest)}${
@@ -40,7 +40,7 @@ export function flattenName(report: FlattenReport): string {
   const engine = 'docker-daemon:';
   const inEngine = report.outputs.find((output) => output.startsWith(engine));
   if (inEngine !== undefined) return safe(inEngine.slice(engine.length));
-  return flattenDigest(report) ?? safe(report.resolvedSource);
+  return safe(flattenDigest(report) ?? report.resolvedSource);
 }
 
 /** The digest that pulls the result: of the index, else of the manifest. Undefined after a dry run. */
@@ -65,7 +65,7 @@ function imageLines(image: FlattenedImage, report: FlattenReport, options: TextO
   const flat = image.alreadyFlat ? ': flat already, passed on as it is' : '';
   return [
     `${platform}${flat}`,
-    ...indentedTable(imageRows(image, report)),
+    ...table(imageRows(image, report), '  '),
     ...removedLines(image.removed, options).map((line) => `    ${line}`),
   ];
 }
@@ -114,12 +114,12 @@ function saving(before: number, after: number): string {
   return ` (${formatPercent(after - before, before)} more)`;
 }
 
-function indentedTable(rows: readonly (readonly string[])[]): string[] {
+function table(rows: readonly (readonly string[])[], indent: string): string[] {
   // A fixed first column, so that the tables of all platforms stand in line.
   return formatTable(
     rows.map(([name = '', value = '']) => [name.padEnd('verified'.length), value]),
     ['left', 'left'],
-  ).map((line) => `  ${line}`);
+  ).map((line) => `${indent}${line}`);
 }
 
 /** The largest removed file of a report, for one-line summaries. */

@@ -59,7 +59,9 @@ function advanced(task: LiveTask, doneBytes: number, nowMs: number): LiveTask {
   const elapsedMs = nowMs - task.updatedMs;
   if (elapsedMs <= 0) return { ...task, doneBytes };
   const latest = ((doneBytes - task.doneBytes) * 1000) / elapsedMs;
-  const weight = task.rate === 0 ? 1 : 1 - Math.exp(-elapsedMs / RATE_FADES_MS);
+  // Early on the average since the start, so that a first burst does not stay on the screen.
+  const fadesMs = Math.min(RATE_FADES_MS, nowMs - task.startedMs);
+  const weight = task.rate === 0 ? 1 : 1 - Math.exp(-elapsedMs / fadesMs);
   const rate = task.rate + (latest - task.rate) * weight;
   return { ...task, doneBytes, rate, updatedMs: nowMs };
 }
@@ -76,6 +78,7 @@ export function liveFrame(state: LiveState, columns: number, colours: Colours): 
 
 function taskLine(task: LiveTask, labelColumns: number, columns: number, colours: Colours): string {
   const numbers = taskNumbers(task);
+  if (numbers === '') return clip(task.label, columns);
   const hasBar = task.totalBytes !== undefined && columns >= numbers.length + BAR_COLUMNS + 24;
   const room = columns - numbers.length - 2 - (hasBar ? BAR_COLUMNS + 2 : 0);
   if (room < 8) return clip(`${task.label}  ${numbers}`, columns);
