@@ -1,12 +1,13 @@
-// Compiles src to dist. Skips the work when dist is newer than every source, so that `npm test` after
-// `npm run build` costs nothing.
+// Compiles src to dist. Skips the work when dist is newer than every source, so that `npm test` after `npm run build`
+// costs nothing; builds beside and moves into place, so that nobody ever runs half of a build.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const stamp = join(root, 'dist', '.built');
+const dist = join(root, 'dist');
+const stamp = join(dist, '.built');
 
 /** The newest modification time below `folder`, in milliseconds. */
 function newest(folder) {
@@ -15,19 +16,28 @@ function newest(folder) {
     .reduce((a, b) => Math.max(a, b), 0);
 }
 
+const configs = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const inputs = Math.max(
   newest(join(root, 'src')),
-  ...['package.json', 'tsconfig.json', 'tsconfig.build.json'].map(
-    (f) => statSync(join(root, f)).mtimeMs,
-  ),
+  ...configs.map((file) => statSync(join(root, file)).mtimeMs),
 );
+
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < inputs) {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], {
-    stdio: 'inherit',
-  });
-  chmodSync(join(root, 'dist', 'bin.js'), 0o755);
-  const { writeFileSync } = await import('node:fs');
-  writeFileSync(stamp, '');
+  const fresh = `${dist}.new-${process.pid}`;
+  const old = `${dist}.old-${process.pid}`;
+  try {
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    const args = [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh];
+    execFileSync(process.execPath, args, { stdio: 'inherit' });
+    chmodSync(join(fresh, 'bin.js'), 0o755);
+    writeFileSync(join(fresh, '.built'), '');
+    if (existsSync(dist)) renameSync(dist, old);
+    renameSync(fresh, dist);
+  } catch (error) {
+    // tsc has said what is wrong.
+    if (error.status === undefined) throw error;
+    process.exitCode = 1;
+  } finally {
+    for (const folder of [fresh, old]) rmSync(folder, { recursive: true, force: true });
+  }
 }

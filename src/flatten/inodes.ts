@@ -2,7 +2,7 @@
 import { ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Entry, EntryHead, EntryType, SparseMap } from '../tar/entry.ts';
-import { Column } from './column.ts';
+import { IntTable, WideTable } from './table.ts';
 
 /** A row of an {@link InodeTable}. */
 export type InodeId = number;
@@ -28,40 +28,48 @@ export type InodeFacts = Pick<
   'mode' | 'uid' | 'gid' | 'mtimeSeconds' | 'mtimeNanos' | 'xattrs'
 >;
 
+// Fields of a row.
+const TYPE = 0;
+const MODE = 1;
+const UID = 2;
+const GID = 3;
+const MTIME_NANOS = 4;
+const LAYER = 5;
+const LINKS = 6;
+const XATTRS = 7;
+const FIELDS = 8;
+
+// Wide fields of a row. WHERE is the offset of a file's content, or both numbers of a device.
+const SIZE = 0;
+const MTIME_SECONDS = 1;
+const WHERE = 2;
+const WIDE_FIELDS = 3;
+
 const DEVICE_SHIFT = 0x1_0000_0000;
 
 /** Attributes of every inode, in columns. */
 export class InodeTable {
-  readonly #type = new Column(new Uint8Array(0));
-  readonly #mode = new Column(new Uint16Array(0));
-  readonly #uid = new Column(new Uint32Array(0));
-  readonly #gid = new Column(new Uint32Array(0));
-  readonly #size = new Column(new Float64Array(0));
-  readonly #mtimeSeconds = new Column(new Float64Array(0));
-  readonly #mtimeNanos = new Column(new Uint32Array(0));
-  readonly #layer = new Column(new Uint16Array(0));
-  /** Offset of a file's content, or both numbers of a device. */
-  readonly #where = new Column(new Float64Array(0));
-  readonly #links = new Column(new Uint32Array(0));
-  readonly #xattrs = new Column(new Uint32Array(0));
+  readonly #rows = new IntTable(FIELDS);
+  readonly #wide = new WideTable(WIDE_FIELDS);
   readonly #xattrSets = new XattrSets();
   readonly #symlinks = new Map<InodeId, string>();
   readonly #sparse = new Map<InodeId, SparseMap>();
   readonly #free: InodeId[] = [];
-  #rows = 1;
+  #count = 1;
 
   /** Makes an inode of an entry that is not a link, with no names yet. */
   create(entry: Entry, layer: number): InodeId {
-    const inode = this.#free.pop() ?? this.#rows++;
+    const inode = this.#free.pop() ?? this.#count++;
     const type = entry.type as InodeType;
-    this.#type.set(inode, TYPES.indexOf(type));
+    this.#rows.set(inode, TYPE, TYPES.indexOf(type));
     this.setFacts(inode, entry);
-    this.#size.set(inode, entry.size);
-    this.#layer.set(inode, layer);
-    this.#links.set(inode, 0);
+    this.#wide.set(inode, SIZE, entry.size);
+    this.#rows.set(inode, LAYER, layer);
+    this.#rows.set(inode, LINKS, 0);
     const isDevice = type === 'char' || type === 'block';
-    this.#where.set(
+    this.#wide.set(
       inode,
+      WHERE,
       isDevice ? entry.devMajor * DEVICE_SHIFT + entry.devMinor : entry.dataOffset,
     );
     if (type === 'symlink') this.#symlinks.set(inode, entry.linkTarget);
@@ -71,32 +79,32 @@ export class InodeTable {
 
   /** Makes a directory that no entry describes: 0755 root:root, mtime 0 (`flatten.md` 2). */
   createImplied(layer: number): InodeId {
-    const inode = this.#free.pop() ?? this.#rows++;
-    this.#type.set(inode, TYPES.indexOf('directory'));
+    const inode = this.#free.pop() ?? this.#count++;
+    this.#rows.set(inode, TYPE, TYPES.indexOf('directory'));
     this.setFacts(inode, IMPLIED);
-    this.#size.set(inode, 0);
-    this.#layer.set(inode, layer);
-    this.#links.set(inode, 0);
+    this.#wide.set(inode, SIZE, 0);
+    this.#rows.set(inode, LAYER, layer);
+    this.#rows.set(inode, LINKS, 0);
     return inode;
   }
 
   setFacts(inode: InodeId, facts: InodeFacts): void {
-    this.#mode.set(inode, facts.mode);
-    this.#uid.set(inode, facts.uid);
-    this.#gid.set(inode, facts.gid);
-    this.#mtimeSeconds.set(inode, facts.mtimeSeconds);
-    this.#mtimeNanos.set(inode, facts.mtimeNanos);
-    this.#xattrs.set(inode, this.#xattrSets.idOf(facts.xattrs));
+    this.#rows.set(inode, MODE, facts.mode);
+    this.#rows.set(inode, UID, facts.uid);
+    this.#rows.set(inode, GID, facts.gid);
+    this.#wide.set(inode, MTIME_SECONDS, facts.mtimeSeconds);
+    this.#rows.set(inode, MTIME_NANOS, facts.mtimeNanos);
+    this.#rows.set(inode, XATTRS, this.#xattrSets.idOf(facts.xattrs));
   }
 
   addName(inode: InodeId): void {
-    this.#links.set(inode, this.#links.get(inode) + 1);
+    this.#rows.set(inode, LINKS, this.#rows.get(inode, LINKS) + 1);
   }
 
   /** Takes one name away; returns whether it was the last and the inode is gone. */
   dropName(inode: InodeId): boolean {
-    const links = this.#links.get(inode) - 1;
-    this.#links.set(inode, links);
+    const links = this.#rows.get(inode, LINKS) - 1;
+    this.#rows.set(inode, LINKS, links);
     if (links > 0) return false;
     this.#symlinks.delete(inode);
     this.#sparse.delete(inode);
@@ -105,19 +113,19 @@ export class InodeTable {
   }
 
   names(inode: InodeId): number {
-    return this.#links.get(inode);
+    return this.#rows.get(inode, LINKS);
   }
 
   type(inode: InodeId): InodeType {
-    return TYPES[this.#type.get(inode)] ?? 'file';
+    return TYPES[this.#rows.get(inode, TYPE)] ?? 'file';
   }
 
   size(inode: InodeId): number {
-    return this.#size.get(inode);
+    return this.#wide.get(inode, SIZE);
   }
 
   layer(inode: InodeId): number {
-    return this.#layer.get(inode);
+    return this.#rows.get(inode, LAYER);
   }
 
   symlinkTarget(inode: InodeId): string {
@@ -126,22 +134,22 @@ export class InodeTable {
 
   facts(inode: InodeId): InodeFacts {
     return {
-      mode: this.#mode.get(inode),
-      uid: this.#uid.get(inode),
-      gid: this.#gid.get(inode),
-      mtimeSeconds: this.#mtimeSeconds.get(inode),
-      mtimeNanos: this.#mtimeNanos.get(inode),
-      xattrs: this.#xattrSets.at(this.#xattrs.get(inode)),
+      mode: this.#rows.get(inode, MODE),
+      uid: this.#rows.getUnsigned(inode, UID),
+      gid: this.#rows.getUnsigned(inode, GID),
+      mtimeSeconds: this.#wide.get(inode, MTIME_SECONDS),
+      mtimeNanos: this.#rows.get(inode, MTIME_NANOS),
+      xattrs: this.#xattrSets.at(this.#rows.get(inode, XATTRS)),
     };
   }
 
   /** Whether it is what an engine makes where no entry says anything: 0755 root:root without attributes. */
   isPlainDirectory(inode: InodeId): boolean {
     return (
-      this.#mode.get(inode) === IMPLIED.mode &&
-      this.#uid.get(inode) === 0 &&
-      this.#gid.get(inode) === 0 &&
-      this.#xattrs.get(inode) === 0
+      this.#rows.get(inode, MODE) === IMPLIED.mode &&
+      this.#rows.getUnsigned(inode, UID) === 0 &&
+      this.#rows.getUnsigned(inode, GID) === 0 &&
+      this.#rows.get(inode, XATTRS) === 0
     );
   }
 
@@ -149,28 +157,28 @@ export class InodeTable {
   head(inode: InodeId, path: string): EntryHead {
     const type = this.type(inode);
     const isDevice = type === 'char' || type === 'block';
-    const where = this.#where.get(inode);
+    const where = this.#wide.get(inode, WHERE);
     return {
       type,
       path,
       linkTarget: type === 'symlink' ? this.symlinkTarget(inode) : '',
-      mode: type === 'symlink' ? 0o777 : this.#mode.get(inode),
-      uid: this.#uid.get(inode),
-      gid: this.#gid.get(inode),
-      size: type === 'file' ? this.#size.get(inode) : 0,
-      mtimeSeconds: this.#mtimeSeconds.get(inode),
-      mtimeNanos: this.#mtimeNanos.get(inode),
+      mode: type === 'symlink' ? 0o777 : this.#rows.get(inode, MODE),
+      uid: this.#rows.getUnsigned(inode, UID),
+      gid: this.#rows.getUnsigned(inode, GID),
+      size: type === 'file' ? this.#wide.get(inode, SIZE) : 0,
+      mtimeSeconds: this.#wide.get(inode, MTIME_SECONDS),
+      mtimeNanos: this.#rows.get(inode, MTIME_NANOS),
       devMajor: isDevice ? Math.floor(where / DEVICE_SHIFT) : 0,
       devMinor: isDevice ? where % DEVICE_SHIFT : 0,
-      xattrs: this.#xattrSets.at(this.#xattrs.get(inode)),
+      xattrs: this.#xattrSets.at(this.#rows.get(inode, XATTRS)),
     };
   }
 
   content(inode: InodeId): Content {
     return {
-      layer: this.#layer.get(inode),
-      offset: this.#where.get(inode),
-      size: this.#size.get(inode),
+      layer: this.#rows.get(inode, LAYER),
+      offset: this.#wide.get(inode, WHERE),
+      size: this.#wide.get(inode, SIZE),
       sparse: this.#sparse.get(inode),
     };
   }

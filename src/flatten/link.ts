@@ -1,6 +1,6 @@
 // Hard links: a link names an inode, decided by what its target's name means at that point (`flatten.md` R7).
 import { printable } from '../core/bytes.ts';
-import { ShipperError } from '../core/errors.ts';
+import { isShipperError, ShipperError } from '../core/errors.ts';
 import type { Entry } from '../tar/entry.ts';
 import { type CleanPath, cleanPath, quote } from '../tar/path.ts';
 import type { InodeId } from './inodes.ts';
@@ -74,7 +74,7 @@ export class LinkPlacer {
 
   #target(path: CleanPath, entry: Entry, parent: NodeId, name: string): InodeId {
     const tree = this.#tree;
-    const target = cleanPath(entry.linkTarget);
+    const target = targetPath(path, entry);
     const aufs = this.#aufs.get(target);
     if (aufs !== undefined) return aufs;
     const node = this.#resolver.find(target);
@@ -107,6 +107,17 @@ export class LinkPlacer {
       path,
       `is a hard link whose mode or owner differs from "/${printable(cleanPath(entry.linkTarget))}": those of the file are kept`,
     );
+  }
+}
+
+/** The target as a path; one that leaves the root is the link's fault, so the link is named. */
+function targetPath(path: CleanPath, entry: Entry): CleanPath {
+  try {
+    return cleanPath(entry.linkTarget);
+  } catch (error) {
+    if (!isShipperError(error, 'UNSAFE_ENTRY')) throw error;
+    const message = `Cannot place entry ${quote(path)}: it is a hard link to ${quote(entry.linkTarget)}, which leaves the root of the image`;
+    throw new ShipperError('UNSAFE_ENTRY', message, { entry: printable(path) });
   }
 }
 

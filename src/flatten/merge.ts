@@ -177,8 +177,8 @@ export class Merger {
 
   /** Opaque marks first, then whiteouts: both see lower layers only, since no entry of this one is placed yet. */
   #hide(marks: readonly Mark[]): void {
+    const existed = marks.map((mark) => this.#resolver.findMarked(mark.directory, 'mark') !== 0);
     for (const mark of marks) if (mark.name === undefined) this.#hideBelow(mark.directory);
-    const existed = marks.map((mark) => this.#resolver.findDirectory(mark.directory) !== 0);
     for (const mark of marks) if (mark.name !== undefined) this.#hideOne(mark.directory, mark.name);
     marks.forEach((mark, i) => {
       if (!existed[i]) this.#makeForMark(mark.directory);
@@ -186,12 +186,12 @@ export class Merger {
   }
 
   #hideBelow(directory: CleanPath): void {
-    const node = this.#resolver.findDirectory(directory);
+    const node = this.#resolver.findMarked(directory, 'mark-again');
     if (node !== 0) this.tree.removeChildren(node, 'deleted');
   }
 
   #hideOne(directory: CleanPath, name: string): void {
-    const parent = this.#resolver.findDirectory(directory);
+    const parent = this.#resolver.findMarked(directory, 'mark-again');
     const node = parent === 0 ? 0 : this.tree.names.child(parent, name);
     if (node !== 0) this.tree.remove(node, 'deleted');
   }
@@ -227,13 +227,6 @@ export class Merger {
     const { tree } = this;
     tree.setFacts(tree.root, entry);
     tree.own(tree.root);
-    if (!tree.inodes.isPlainDirectory(tree.names.inode(tree.root))) {
-      this.#warn(
-        'root-attributes',
-        ROOT_PATH,
-        'has attributes of its own, which engines ignore: they show 0755 root:root',
-      );
-    }
   }
 
   /** Over a directory only the attributes change (R3). */
@@ -274,9 +267,6 @@ export class Merger {
     this.#warn('duplicate-path', path, 'stands more than once in one layer: the last entry counts');
   }
 }
-
-/** The root, in messages. */
-const ROOT_PATH: CleanPath = '';
 
 function checkSymlink(entry: Entry, path: CleanPath): void {
   if (entry.linkTarget.length <= LIMITS.symlinkBytes && entry.linkTarget !== '') return;

@@ -1,6 +1,6 @@
 // The names of a root file system: which directory holds which name. Rows in columns, names in one byte arena, lookup
 // by an open-addressing table over (parent, name). Hard links are several nodes with one inode.
-import { Column } from './column.ts';
+import { IntTable } from './table.ts';
 
 /** A node of a {@link PathTree}; 0 is none. */
 export type NodeId = number;
@@ -11,28 +11,32 @@ const TOMBSTONE = -1;
 const FIRST_SLOTS = 4096;
 const FIRST_ARENA_BYTES = 65_536;
 
+// Fields of a row.
+const PARENT = 0;
+const FIRST_CHILD = 1;
+const NEXT = 2;
+const PREVIOUS = 3;
+const INODE = 4;
+const STAMP = 5;
+const NAME_AT = 6;
+const NAME_LENGTH = 7;
+const FIELDS = 8;
+
 /** A tree of names, each with an inode number. Names are latin1 strings of at most 255 bytes. */
 export class PathTree {
   readonly root: NodeId = ROOT;
-  readonly #parent = new Column(new Int32Array(0));
-  readonly #firstChild = new Column(new Int32Array(0));
-  readonly #next = new Column(new Int32Array(0));
-  readonly #previous = new Column(new Int32Array(0));
-  readonly #inode = new Column(new Int32Array(0));
-  readonly #stamp = new Column(new Uint16Array(0));
-  readonly #nameAt = new Column(new Float64Array(0));
-  readonly #nameLength = new Column(new Uint8Array(0));
+  readonly #rows = new IntTable(FIELDS);
   #arena = Buffer.allocUnsafeSlow(FIRST_ARENA_BYTES);
   #arenaUsed = 0;
   #arenaGarbage = 0;
   #slots = new Int32Array(FIRST_SLOTS);
   #slotsUsed = 0;
-  #rows = ROOT + 1;
+  #rowCount = ROOT + 1;
   #freeRow = NONE;
   #live = 1;
 
   constructor(rootInode: number) {
-    this.#inode.set(ROOT, rootInode);
+    this.#rows.set(ROOT, INODE, rootInode);
   }
 
   /** How many nodes there are, the root among them. */
@@ -51,10 +55,10 @@ export class PathTree {
     if ((this.#slotsUsed + 1) * 5 > this.#slots.length * 3) this.#rehash();
     const node = this.#allocate();
     this.#storeName(node, name);
-    this.#parent.set(node, parent);
-    this.#inode.set(node, inode);
-    this.#stamp.set(node, 0);
-    this.#firstChild.set(node, NONE);
+    this.#rows.set(node, PARENT, parent);
+    this.#rows.set(node, INODE, inode);
+    this.#rows.set(node, STAMP, 0);
+    this.#rows.set(node, FIRST_CHILD, NONE);
     this.#linkSibling(parent, node);
     const slot = this.#find(parent, name);
     if (this.#slots[slot] === NONE) this.#slotsUsed += 1;
@@ -67,45 +71,45 @@ export class PathTree {
   remove(node: NodeId): void {
     this.#slots[this.#slotOf(node)] = TOMBSTONE;
     this.#unlinkSibling(node);
-    this.#arenaGarbage += this.#nameLength.get(node);
-    this.#next.set(node, this.#freeRow);
-    this.#inode.set(node, -1);
+    this.#arenaGarbage += this.#rows.get(node, NAME_LENGTH);
+    this.#rows.set(node, NEXT, this.#freeRow);
+    this.#rows.set(node, INODE, -1);
     this.#freeRow = node;
     this.#live -= 1;
   }
 
   parent(node: NodeId): NodeId {
-    return node === ROOT ? ROOT : this.#parent.get(node);
+    return node === ROOT ? ROOT : this.#rows.get(node, PARENT);
   }
 
   firstChild(node: NodeId): NodeId {
-    return this.#firstChild.get(node);
+    return this.#rows.get(node, FIRST_CHILD);
   }
 
   nextSibling(node: NodeId): NodeId {
-    return this.#next.get(node);
+    return this.#rows.get(node, NEXT);
   }
 
   inode(node: NodeId): number {
-    return this.#inode.get(node);
+    return this.#rows.get(node, INODE);
   }
 
   setInode(node: NodeId, inode: number): void {
-    this.#inode.set(node, inode);
+    this.#rows.set(node, INODE, inode);
   }
 
   /** A small number that the merge keeps with a node: the layer that named it last, plus one. */
   stamp(node: NodeId): number {
-    return this.#stamp.get(node);
+    return this.#rows.get(node, STAMP);
   }
 
   setStamp(node: NodeId, stamp: number): void {
-    this.#stamp.set(node, stamp);
+    this.#rows.set(node, STAMP, stamp);
   }
 
   name(node: NodeId): string {
-    const at = this.#nameAt.get(node);
-    return this.#arena.toString('latin1', at, at + this.#nameLength.get(node));
+    const at = this.#rows.getUnsigned(node, NAME_AT);
+    return this.#arena.toString('latin1', at, at + this.#rows.get(node, NAME_LENGTH));
   }
 
   /** The path from the root, without a leading slash; the root is the empty string. */
@@ -147,34 +151,34 @@ export class PathTree {
   #allocate(): NodeId {
     const free = this.#freeRow;
     if (free !== NONE) {
-      this.#freeRow = this.#next.get(free);
+      this.#freeRow = this.#rows.get(free, NEXT);
       return free;
     }
-    this.#rows += 1;
-    return this.#rows - 1;
+    this.#rowCount += 1;
+    return this.#rowCount - 1;
   }
 
   #linkSibling(parent: NodeId, node: NodeId): void {
-    const first = this.#firstChild.get(parent);
-    this.#next.set(node, first);
-    this.#previous.set(node, NONE);
-    if (first !== NONE) this.#previous.set(first, node);
-    this.#firstChild.set(parent, node);
+    const first = this.#rows.get(parent, FIRST_CHILD);
+    this.#rows.set(node, NEXT, first);
+    this.#rows.set(node, PREVIOUS, NONE);
+    if (first !== NONE) this.#rows.set(first, PREVIOUS, node);
+    this.#rows.set(parent, FIRST_CHILD, node);
   }
 
   #unlinkSibling(node: NodeId): void {
-    const previous = this.#previous.get(node);
-    const next = this.#next.get(node);
-    if (previous === NONE) this.#firstChild.set(this.#parent.get(node), next);
-    else this.#next.set(previous, next);
-    if (next !== NONE) this.#previous.set(next, previous);
+    const previous = this.#rows.get(node, PREVIOUS);
+    const next = this.#rows.get(node, NEXT);
+    if (previous === NONE) this.#rows.set(this.#rows.get(node, PARENT), FIRST_CHILD, next);
+    else this.#rows.set(previous, NEXT, next);
+    if (next !== NONE) this.#rows.set(next, PREVIOUS, previous);
   }
 
   #storeName(node: NodeId, name: string): void {
     if (this.#arenaUsed + name.length > this.#arena.length) this.#makeArenaRoom(name.length);
     this.#arena.write(name, this.#arenaUsed, 'latin1');
-    this.#nameAt.set(node, this.#arenaUsed);
-    this.#nameLength.set(node, name.length);
+    this.#rows.set(node, NAME_AT, this.#arenaUsed);
+    this.#rows.set(node, NAME_LENGTH, name.length);
     this.#arenaUsed += name.length;
   }
 
@@ -186,20 +190,20 @@ export class PathTree {
     this.#arena = Buffer.allocUnsafeSlow(size);
     this.#arenaUsed = 0;
     this.#arenaGarbage = 0;
-    for (let node = ROOT + 1; node < this.#rows; node += 1) {
-      if (this.#inode.get(node) === -1) continue;
-      const at = this.#nameAt.get(node);
-      from.copy(this.#arena, this.#arenaUsed, at, at + this.#nameLength.get(node));
-      this.#nameAt.set(node, this.#arenaUsed);
-      this.#arenaUsed += this.#nameLength.get(node);
+    for (let node = ROOT + 1; node < this.#rowCount; node += 1) {
+      if (this.#rows.get(node, INODE) === -1) continue;
+      const at = this.#rows.getUnsigned(node, NAME_AT);
+      from.copy(this.#arena, this.#arenaUsed, at, at + this.#rows.get(node, NAME_LENGTH));
+      this.#rows.set(node, NAME_AT, this.#arenaUsed);
+      this.#arenaUsed += this.#rows.get(node, NAME_LENGTH);
     }
   }
 
   #compareNames(a: NodeId, b: NodeId): number {
-    const atA = this.#nameAt.get(a);
-    const atB = this.#nameAt.get(b);
-    const lengthA = this.#nameLength.get(a);
-    const lengthB = this.#nameLength.get(b);
+    const atA = this.#rows.getUnsigned(a, NAME_AT);
+    const atB = this.#rows.getUnsigned(b, NAME_AT);
+    const lengthA = this.#rows.get(a, NAME_LENGTH);
+    const lengthB = this.#rows.get(b, NAME_LENGTH);
     const common = Math.min(lengthA, lengthB);
     for (let i = 0; i < common; i += 1) {
       const difference = (this.#arena[atA + i] ?? 0) - (this.#arena[atB + i] ?? 0);
@@ -218,18 +222,18 @@ export class PathTree {
       if (node === NONE) return reusable < 0 ? slot : reusable;
       if (node === TOMBSTONE) {
         if (reusable < 0) reusable = slot;
-      } else if (this.#parent.get(node) === parent && this.#isNamed(node, name)) return slot;
+      } else if (this.#rows.get(node, PARENT) === parent && this.#isNamed(node, name)) return slot;
       slot = (slot + 1) & mask;
     }
   }
 
   #slotOf(node: NodeId): number {
-    return this.#find(this.#parent.get(node), this.name(node));
+    return this.#find(this.#rows.get(node, PARENT), this.name(node));
   }
 
   #isNamed(node: NodeId, name: string): boolean {
-    if (this.#nameLength.get(node) !== name.length) return false;
-    const at = this.#nameAt.get(node);
+    if (this.#rows.get(node, NAME_LENGTH) !== name.length) return false;
+    const at = this.#rows.getUnsigned(node, NAME_AT);
     for (let i = 0; i < name.length; i += 1) {
       if (this.#arena[at + i] !== name.charCodeAt(i)) return false;
     }
@@ -242,9 +246,9 @@ export class PathTree {
     this.#slots = new Int32Array(this.#slots.length * factor);
     this.#slotsUsed = 0;
     const mask = this.#slots.length - 1;
-    for (let node = ROOT + 1; node < this.#rows; node += 1) {
-      if (this.#inode.get(node) === -1) continue;
-      let slot = hash(this.#parent.get(node), this.name(node)) & mask;
+    for (let node = ROOT + 1; node < this.#rowCount; node += 1) {
+      if (this.#rows.get(node, INODE) === -1) continue;
+      let slot = hash(this.#rows.get(node, PARENT), this.name(node)) & mask;
       while (this.#slots[slot] !== NONE) slot = (slot + 1) & mask;
       this.#slots[slot] = node;
       this.#slotsUsed += 1;

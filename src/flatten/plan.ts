@@ -43,7 +43,15 @@ export function planFlatten(
 ): FlatPlan {
   const merger = new Merger(policy, warnings);
   for (const [index, layer] of layers.entries()) merger.applyLayer(index, layer);
+  warnOfRoot(merger.tree, warnings);
   return planTree(merger.tree, policy, warnings);
+}
+
+/** Engines ignore the root's own entry. */
+function warnOfRoot({ names, inodes, root }: RootTree, warnings: Warnings): void {
+  if (inodes.isPlainDirectory(names.inode(root))) return;
+  const what = 'has attributes of its own, which engines ignore: they show 0755 root:root';
+  warnings.add('root-attributes', names.stamp(root) - 1, '', what);
 }
 
 /** Plans the writing of a tree. */

@@ -13,6 +13,9 @@ export interface Place {
   readonly name: string;
 }
 
+/** Why a path is walked: to place an entry, making what is missing; for a mark, with its warning once; for a link. */
+type Purpose = 'make' | 'mark' | 'mark-again' | 'find';
+
 /** Resolves the paths of one layer after the other. */
 export class Resolver {
   readonly #tree: RootTree;
@@ -41,7 +44,7 @@ export class Resolver {
   /** The directory at `path`, made where it is missing, for the sake of the entry `wanted`. */
   directory(path: CleanPath, wanted: CleanPath): NodeId {
     if (path === this.#cachedPath) return this.#cachedNode;
-    const node = this.#walk(path, wanted, true);
+    const node = this.#walk(path, wanted, 'make');
     this.#cachedPath = path;
     this.#cachedNode = node;
     return node;
@@ -58,7 +61,15 @@ export class Resolver {
   /** The directory at `path`, links followed; 0 when there is none. Makes nothing. */
   findDirectory(path: CleanPath): NodeId {
     if (path === this.#cachedPath) return this.#cachedNode;
-    return this.#walk(path, path, false);
+    return this.#walk(path, path, 'find');
+  }
+
+  /**
+   * The directory of a mark, 0 when no lower layer has it. Where links are shadowed, a link is none: the mark lies in
+   * the directory that takes its place.
+   */
+  findMarked(path: CleanPath, purpose: 'mark' | 'mark-again'): NodeId {
+    return this.#walk(path, path, purpose);
   }
 
   /** Ends a layer: parents without an entry of their own are reported, or reset where the policy says so. */
@@ -91,7 +102,7 @@ export class Resolver {
   }
 
   /** Follows `path` component by component; `..` can only come from link targets and stops at the root. */
-  #walk(path: CleanPath, wanted: CleanPath, make: boolean): NodeId {
+  #walk(path: CleanPath, wanted: CleanPath, purpose: Purpose): NodeId {
     const tree = this.#tree;
     const pending = path === '' ? [] : path.split('/').reverse();
     let node = tree.root;
@@ -104,23 +115,25 @@ export class Resolver {
       }
       const child = tree.names.child(node, part);
       if (child === 0) {
-        if (!make) return 0;
+        if (purpose !== 'make') return 0;
         node = this.#makeDirectory(node, part);
-      } else if (tree.isDirectory(child)) node = this.#enter(child, make);
+      } else if (tree.isDirectory(child)) node = this.#enter(child, purpose);
       else if (tree.typeOf(child) !== 'symlink') {
-        if (!make) return 0;
+        if (purpose !== 'make') return 0;
         throw this.#fileAsParent(wanted, child);
-      } else if (make && this.#policy.implicitParents === 'shadow') node = this.#shadow(child);
-      else {
+      } else if (purpose !== 'find' && this.#policy.implicitParents === 'shadow') {
+        if (purpose !== 'make') return 0;
+        node = this.#shadow(child);
+      } else {
         hops += 1;
-        node = this.#follow(child, node, pending, hops, wanted, make);
+        node = this.#follow(child, node, pending, hops, wanted, purpose);
       }
     }
     return node;
   }
 
-  #enter(directory: NodeId, make: boolean): NodeId {
-    if (make && !this.#tree.isOwn(directory)) this.#parents.add(directory);
+  #enter(directory: NodeId, purpose: Purpose): NodeId {
+    if (purpose === 'make' && !this.#tree.isOwn(directory)) this.#parents.add(directory);
     return directory;
   }
 
@@ -143,14 +156,14 @@ export class Resolver {
     pending: string[],
     hops: number,
     wanted: CleanPath,
-    make: boolean,
+    purpose: Purpose,
   ): NodeId {
     const tree = this.#tree;
     if (hops > LIMITS.symlinkHops) {
       throw this.#refuse(wanted, `its parent ${quote(tree.path(link))} is in a loop of symlinks`);
     }
     const target = tree.inodes.symlinkTarget(tree.names.inode(link));
-    if (make) {
+    if (purpose === 'make' || purpose === 'mark') {
       this.#warnings.add(
         'parent-through-symlink',
         tree.layer,

@@ -7,3 +7,10 @@ export function corrupt(reason: string, offset: number): ShipperError {
     offset,
   });
 }
+
+/** A `LIMIT_EXCEEDED` that names the byte where the header stands. */
+export function overLimit(reason: string, offset: number): ShipperError {
+  return new ShipperError('LIMIT_EXCEEDED', `Cannot read tar header at byte ${offset}: ${reason}`, {
+    offset,
+  });
+}

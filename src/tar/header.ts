@@ -1,6 +1,5 @@
 // Decodes one 512-byte tar header: v7, ustar, GNU and star. Follows Go's archive/tar where formats leave room, since
 // that is what every engine reads with.
-import { latin1 } from '../core/bytes.ts';
 import { corrupt } from './corrupt.ts';
 import { BLOCK } from './entry.ts';
 
@@ -26,41 +25,41 @@ const CHECKSUM_AT = 148;
 const CHECKSUM_END = 156;
 
 /** Whether a block is all zeros. */
-export function isZeroBlock(block: Uint8Array): boolean {
+export function isZeroBlock(block: Buffer): boolean {
   for (let i = 0; i < BLOCK; i += 1) if (block[i] !== 0) return false;
   return true;
 }
 
 /** Decodes a block that is not zero; `offset` is for messages. */
-export function decodeHeader(block: Uint8Array, offset: number): HeaderBlock {
+export function decodeHeader(block: Buffer, offset: number): HeaderBlock {
   checkChecksum(block, offset);
   const format = formatOf(block);
-  const number = (at: number, length: number, what: string) =>
-    parseNumber(block, at, length, what, offset);
   const extended = format !== 'v7';
   return {
     format,
     name: fullName(block, format),
     typeflag: String.fromCharCode(block[156] ?? 0),
-    mode: number(100, 8, 'mode'),
-    uid: number(108, 8, 'uid'),
-    gid: number(116, 8, 'gid'),
-    size: number(124, 12, 'size'),
-    mtime: number(136, 12, 'mtime'),
+    mode: parseNumber(block, 100, 8, 'mode', offset),
+    uid: parseNumber(block, 108, 8, 'uid', offset),
+    gid: parseNumber(block, 116, 8, 'gid', offset),
+    size: parseNumber(block, 124, 12, 'size', offset),
+    mtime: parseNumber(block, 136, 12, 'mtime', offset),
     linkName: text(block, 157, 100),
-    devMajor: extended ? number(329, 8, 'device major') : 0,
-    devMinor: extended ? number(337, 8, 'device minor') : 0,
+    devMajor: extended ? parseNumber(block, 329, 8, 'device major', offset) : 0,
+    devMinor: extended ? parseNumber(block, 337, 8, 'device minor', offset) : 0,
   };
 }
 
-function formatOf(block: Uint8Array): TarFormat {
-  const magic = latin1(block.subarray(257, 265));
+function formatOf(block: Buffer): TarFormat {
+  // The first letter tells most others apart.
+  if (block[257] !== 0x75) return 'v7';
+  const magic = block.toString('latin1', 257, 265);
   if (magic === 'ustar  \0') return 'gnu';
   if (!magic.startsWith('ustar\0')) return 'v7';
-  return latin1(block.subarray(508, 512)) === 'tar\0' ? 'star' : 'ustar';
+  return block.toString('latin1', 508, 512) === 'tar\0' ? 'star' : 'ustar';
 }
 
-function fullName(block: Uint8Array, format: TarFormat): string {
+function fullName(block: Buffer, format: TarFormat): string {
   const name = text(block, 0, 100);
   if (format !== 'ustar' && format !== 'star') return name;
   const prefix = text(block, 345, format === 'star' ? 131 : 155);
@@ -68,14 +67,14 @@ function fullName(block: Uint8Array, format: TarFormat): string {
 }
 
 /** A field up to its first NUL. */
-function text(block: Uint8Array, at: number, length: number): string {
+function text(block: Buffer, at: number, length: number): string {
   let end = at;
   while (end < at + length && block[end] !== 0) end += 1;
-  return latin1(block.subarray(at, end));
+  return end === at ? '' : block.toString('latin1', at, end);
 }
 
 /** Both sums that tar writers have used: bytes as unsigned, and as signed, numbers. */
-function checkChecksum(block: Uint8Array, offset: number): void {
+function checkChecksum(block: Buffer, offset: number): void {
   let unsigned = 0;
   let negatives = 0;
   for (let i = 0; i < BLOCK; i += 1) {
@@ -95,7 +94,7 @@ const SEVEN = 0x37;
 
 /** Octal text, or base-256 where the first bit is set (GNU). */
 function parseNumber(
-  block: Uint8Array,
+  block: Buffer,
   at: number,
   length: number,
   what: string,
@@ -118,7 +117,7 @@ function parseNumber(
 
 /** Two's complement, big-endian, the first bit being the mark and the second the sign. */
 function parseBase256(
-  block: Uint8Array,
+  block: Buffer,
   at: number,
   length: number,
   what: string,

@@ -1,8 +1,9 @@
 // The tar grammar as a coroutine: it asks for bytes and gives entries, and does no reading of its own, so that one
 // grammar serves files (`scan.ts`), and any stream. Follows Go's archive/tar, which the engines read with.
-import { latin1 } from '../core/bytes.ts';
+import { latin1, printable } from '../core/bytes.ts';
+import { ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import { corrupt } from './corrupt.ts';
+import { corrupt, overLimit } from './corrupt.ts';
 import { BLOCK, type Entry, type EntryType, padded, type SparseMap } from './entry.ts';
 import { decodeHeader, type HeaderBlock, isZeroBlock } from './header.ts';
 import { GNU_SPARSE_MAP, type PaxRecords, parsePax, parsePaxNumber, parsePaxTime } from './pax.ts';
@@ -27,7 +28,7 @@ export interface FoundEntry {
   readonly entry: Entry;
 }
 
-type Parser<T> = Generator<ReadRequest | FoundEntry, T, Uint8Array>;
+type Parser<T> = Generator<ReadRequest | FoundEntry, T, Buffer>;
 
 /** Extension headers that wait for the entry that they describe. */
 interface Pending {
@@ -65,12 +66,12 @@ export function* parseTar(): Parser<void> {
 }
 
 /** The next header, or undefined at the end: two zero blocks, one at the end of the bytes, or no bytes at all. */
-function* readHeaderBlock(at: number): Parser<Uint8Array | undefined> {
-  const block: Uint8Array = yield { kind: 'read', at, length: BLOCK };
+function* readHeaderBlock(at: number): Parser<Buffer | undefined> {
+  const block: Buffer = yield { kind: 'read', at, length: BLOCK };
   if (block.length === 0) return undefined;
   if (block.length < BLOCK) throw corrupt('the tar ends in the middle of a header', at);
   if (!isZeroBlock(block)) return block;
-  const second: Uint8Array = yield { kind: 'read', at: at + BLOCK, length: BLOCK };
+  const second: Buffer = yield { kind: 'read', at: at + BLOCK, length: BLOCK };
   if (second.length === BLOCK && !isZeroBlock(second)) {
     throw corrupt('a zero block stands in front of more entries', at);
   }
@@ -85,9 +86,9 @@ function* readExtension(header: HeaderBlock, at: number): Parser<string> {
   const { size } = header;
   if (size < 0) throw corrupt('the size is negative', at);
   if (size > LIMITS.tarExtensionBytes) {
-    throw corrupt(`an extension header of ${size} bytes is over the limit`, at);
+    throw overLimit(`an extension header of ${size} bytes is over the limit`, at);
   }
-  const body: Uint8Array = yield { kind: 'read', at: at + BLOCK, length: size };
+  const body: Buffer = yield { kind: 'read', at: at + BLOCK, length: size };
   if (body.length < size) throw corrupt('the tar ends in the middle of an extension header', at);
   return latin1(body);
 }
@@ -130,15 +131,15 @@ interface Draft {
 
 function* readEntry(
   header: HeaderBlock,
-  block: Uint8Array,
+  block: Buffer,
   at: number,
   pending: Pending,
   globals: PaxRecords | undefined,
 ): Parser<Entry> {
   const draft = draftOf(header);
-  const { devMajor, devMinor, typeflag } = header;
+  const { typeflag } = header;
   // Copied before the next read: a driver may reuse the block's memory.
-  const oldSparse = typeflag === 'S' ? Uint8Array.from(block) : undefined;
+  const oldSparse = typeflag === 'S' ? Buffer.from(block) : undefined;
   if (globals !== undefined && globals.size > 0) applyGlobals(draft, globals, pending.pax, at);
   if (pending.pax !== undefined) applyPax(draft, pending.pax, at);
   if (pending.longName !== undefined) draft.path = pending.longName;
@@ -146,23 +147,44 @@ function* readEntry(
   const type = typeOf(typeflag, draft.path, at);
   if (draft.size < 0) throw corrupt('the size is negative', at);
   const stored = type === 'file' ? draft.size : 0;
-  let content: Content = { dataOffset: at + BLOCK, storedSize: stored, size: stored };
+  let content: Content | undefined;
   if (oldSparse !== undefined) content = yield* readOldSparse(oldSparse, at, stored);
-  else if (pending.pax !== undefined && type === 'file') {
-    content = yield* readPaxSparse(pending.pax, at, content);
+  else if (pending.pax !== undefined && type === 'file' && isSparse(pending.pax)) {
+    content = yield* readPaxSparse(pending.pax, at, stored);
     draft.path = pending.pax.get('GNU.sparse.name') || draft.path;
   }
-  checkIds(draft, devMajor, devMinor, at);
+  checkIds(draft, header, at);
+  return entryOf(draft, header, type, at, content);
+}
+
+/** Field by field: entries come by the million, and copies by spread cost several times as much. */
+function entryOf(
+  draft: Draft,
+  header: HeaderBlock,
+  type: EntryType,
+  at: number,
+  content: Content | undefined,
+): Entry {
+  const stored = type === 'file' ? draft.size : 0;
   return {
-    ...draft,
     type,
-    devMajor,
-    devMinor,
-    sparse: undefined,
-    ...content,
+    path: draft.path,
     linkTarget: type === 'link' || type === 'symlink' ? draft.linkTarget : '',
-    headerOffset: at,
+    mode: draft.mode,
+    uid: draft.uid,
+    gid: draft.gid,
+    size: content?.size ?? stored,
+    mtimeSeconds: draft.mtimeSeconds,
+    mtimeNanos: draft.mtimeNanos,
+    devMajor: header.devMajor,
+    devMinor: header.devMinor,
     xattrs: sorted(draft.xattrs),
+    headerOffset: at,
+    dataOffset: content?.dataOffset ?? at + BLOCK,
+    storedSize: content?.storedSize ?? stored,
+    sparse: content?.sparse,
+    unknownKeys: draft.unknownKeys,
+    governedByGlobal: draft.governedByGlobal,
   };
 }
 
@@ -198,12 +220,18 @@ const TYPES = new Map<string, EntryType>([
 function typeOf(typeflag: string, path: string, at: number): EntryType {
   if (typeflag === '\0') return path.endsWith('/') ? 'directory' : 'file';
   const type = TYPES.get(typeflag);
-  if (type === undefined)
-    throw corrupt(`the entry type ${JSON.stringify(typeflag)} is unknown`, at);
+  if (type === undefined) {
+    const entry = printable(path);
+    throw new ShipperError(
+      'UNSUPPORTED',
+      `Cannot place entry "${entry}": its type ${JSON.stringify(typeflag)} is unknown`,
+      { entry, offset: at },
+    );
+  }
   return type;
 }
 
-function checkIds(draft: Draft, devMajor: number, devMinor: number, at: number): void {
+function checkIds(draft: Draft, { devMajor, devMinor }: HeaderBlock, at: number): void {
   if (!isUint32(draft.uid)) throw corrupt(`uid ${draft.uid} is out of range`, at);
   if (!isUint32(draft.gid)) throw corrupt(`gid ${draft.gid} is out of range`, at);
   if (!isUint32(devMajor) || !isUint32(devMinor)) {
@@ -284,12 +312,12 @@ function sorted(xattrs: Map<string, string> | undefined): ReadonlyMap<string, st
   return new Map([...xattrs].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Where the content lies and how long it is. */
+/** Where the content of a sparse file lies and how long it is. */
 interface Content {
   readonly dataOffset: number;
   readonly storedSize: number;
   readonly size: number;
-  readonly sparse?: SparseMap;
+  readonly sparse: SparseMap;
 }
 
 /** Four extents in the header, then extension blocks of 21 while each says that another follows. */
@@ -299,7 +327,7 @@ function* readOldSparse(header: Uint8Array, at: number, stored: number): Parser<
   let more = addOldExtents(header, 386, 4, map, at);
   let dataOffset = at + BLOCK;
   while (more) {
-    const block: Uint8Array = yield { kind: 'read', at: dataOffset, length: BLOCK };
+    const block: Buffer = yield { kind: 'read', at: dataOffset, length: BLOCK };
     if (block.length < BLOCK) throw corrupt('the tar ends in the middle of a sparse map', at);
     more = addOldExtents(block, 0, 21, map, at);
     dataOffset += BLOCK;
@@ -308,35 +336,46 @@ function* readOldSparse(header: Uint8Array, at: number, stored: number): Parser<
 }
 
 /** PAX formats 0.0, 0.1 and 1.0; an unknown version is an ordinary file, as Go has it. */
-function* readPaxSparse(pax: PaxRecords, at: number, plain: Content): Parser<Content> {
-  const version = `${pax.get('GNU.sparse.major') ?? ''}.${pax.get('GNU.sparse.minor') ?? ''}`;
-  const list = pax.get(GNU_SPARSE_MAP);
-  const isLeading = version === '1.0';
-  const isListed =
-    version === '0.0' || version === '0.1' || (version === '.' && list !== undefined);
-  if (!isLeading && !isListed) return plain;
+function isSparse(pax: PaxRecords): boolean {
+  const version = sparseVersion(pax);
+  if (version === '.') return pax.has(GNU_SPARSE_MAP) || pax.has(SPARSE_COUNT);
+  return version === '0.0' || version === '0.1' || version === '1.0';
+}
+
+/** Formats 0.0 and 0.1 say how many extents there are. */
+const SPARSE_COUNT = 'GNU.sparse.numblocks';
+
+function sparseVersion(pax: PaxRecords): string {
+  return `${pax.get('GNU.sparse.major') ?? ''}.${pax.get('GNU.sparse.minor') ?? ''}`;
+}
+
+function* readPaxSparse(pax: PaxRecords, at: number, stored: number): Parser<Content> {
   const sizeText = pax.get('GNU.sparse.size') ?? pax.get('GNU.sparse.realsize');
-  const size = sizeText === undefined ? plain.size : parsePaxNumber(sizeText, 'sparse size', at);
+  const size = sizeText === undefined ? stored : parsePaxNumber(sizeText, 'sparse size', at);
   const map = new SparseMapBuilder(at);
-  if (isListed) {
-    addListedExtents(list ?? '', map, at);
-    return { ...plain, size, sparse: map.finish(size, plain.storedSize) };
+  if (sparseVersion(pax) !== '1.0') {
+    addListedExtents(pax.get(GNU_SPARSE_MAP) ?? '', map, at);
+    const count = pax.get(SPARSE_COUNT);
+    if (count !== undefined && parsePaxNumber(count, SPARSE_COUNT, at) !== map.extents) {
+      throw corrupt('the sparse map has another number of extents than it claims', at);
+    }
+    return { dataOffset: at + BLOCK, storedSize: stored, size, sparse: map.finish(size, stored) };
   }
-  const mapBytes = yield* readLeadingMap(map, at, plain);
-  const storedSize = plain.storedSize - mapBytes;
-  const dataOffset = plain.dataOffset + mapBytes;
+  const mapBytes = yield* readLeadingMap(map, at, stored);
+  const storedSize = stored - mapBytes;
+  const dataOffset = at + BLOCK + mapBytes;
   return { dataOffset, storedSize, size, sparse: map.finish(size, storedSize) };
 }
 
-function* readLeadingMap(map: SparseMapBuilder, at: number, plain: Content): Parser<number> {
+function* readLeadingMap(map: SparseMapBuilder, at: number, stored: number): Parser<number> {
   const reader = new LeadingMapReader(map, at);
   for (;;) {
-    if (reader.bytes + BLOCK > padded(plain.storedSize)) {
+    if (reader.bytes + BLOCK > padded(stored)) {
       throw corrupt('the sparse map is longer than its entry', at);
     }
-    const block: Uint8Array = yield {
+    const block: Buffer = yield {
       kind: 'read',
-      at: plain.dataOffset + reader.bytes,
+      at: at + BLOCK + reader.bytes,
       length: BLOCK,
     };
     if (block.length < BLOCK) throw corrupt('the tar ends in the middle of a sparse map', at);

@@ -7,7 +7,7 @@ import { LIMITS } from '../core/limits.ts';
 /** Components joined by `/`, without leading or trailing slash; the root is the empty string. */
 export type CleanPath = string;
 
-/** Cleans a name as stored. A name that leaves the root is `UNSAFE_ENTRY`, one no file system takes `BAD_LAYER`. */
+/** Cleans a name as stored. A name that leaves the root is `UNSAFE_ENTRY`, one too long for any file system `LIMIT_EXCEEDED`. */
 export function cleanPath(raw: string): CleanPath {
   const path = isClean(raw) ? raw : rebuild(raw);
   if (path.length > LIMITS.pathBytes) refuse(raw, `is longer than ${LIMITS.pathBytes} bytes`);
@@ -59,7 +59,7 @@ function checkComponents(path: CleanPath, raw: string): void {
 
 function refuse(raw: string, reason: string): never {
   const shown = quote(raw.length > 80 ? `${raw.slice(0, 77)}...` : raw);
-  throw new ShipperError('BAD_LAYER', `Cannot place entry ${shown}: its name ${reason}`, {
+  throw new ShipperError('LIMIT_EXCEEDED', `Cannot place entry ${shown}: its name ${reason}`, {
     entry: printable(raw.slice(0, 200)),
   });
 }

@@ -9,9 +9,11 @@ export interface TarBytes {
   readSync(target: Uint8Array, position: number): number;
 }
 
-/** Small files lie close together, so that one read serves several headers; large content is skipped. */
-const WINDOW_BYTES = 65_536;
-const NONE = new Uint8Array(0);
+/** Small files lie close together, so that one read serves several headers. */
+const WINDOW_BYTES = 32_768;
+/** What is read first behind content that was skipped: a header, and the next if its file is small. */
+const PEEK_BYTES = 4096;
+const NONE = Buffer.alloc(0);
 
 /** The entries of a tar in their order. Reads while it is iterated; may be started again. */
 export function* scanTar(source: TarBytes): Generator<Entry, void, undefined> {
@@ -44,18 +46,23 @@ class ReadWindow {
   }
 
   /** Valid until the next call. */
-  bytes(at: number, length: number): Uint8Array {
+  bytes(at: number, length: number): Buffer {
     if (at < this.#start || at + length > this.#start + this.#length) this.#fill(at, length);
     const from = at - this.#start;
     return this.#buffer.subarray(from, Math.min(from + length, this.#length));
   }
 
+  /** A whole window where the bytes before were wanted too, little where they were skipped. */
   #fill(at: number, length: number): void {
-    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(length);
+    const isNear = at <= this.#start + this.#length;
+    const wanted = Math.max(length, isNear ? WINDOW_BYTES : PEEK_BYTES);
+    if (wanted > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(wanted);
+    const target = this.#buffer.subarray(0, wanted);
     this.#start = at;
     this.#length = 0;
-    while (this.#length < this.#buffer.length) {
-      const read = this.#source.readSync(this.#buffer.subarray(this.#length), at + this.#length);
+    while (this.#length < target.length) {
+      const rest = this.#length === 0 ? target : target.subarray(this.#length);
+      const read = this.#source.readSync(rest, at + this.#length);
       if (read === 0) break;
       this.#length += read;
     }

@@ -1,7 +1,7 @@
 // The four GNU sparse forms: old (typeflag S), PAX 0.0 and 0.1 (map in the header), PAX 1.0 (map in front of the data).
 // They give one map; the output never is sparse (`flatten.md` 2).
 import { LIMITS } from '../core/limits.ts';
-import { corrupt } from './corrupt.ts';
+import { corrupt, overLimit } from './corrupt.ts';
 import { BLOCK, type SparseMap } from './entry.ts';
 
 /** Collects the extents of one file and checks them as they come. */
@@ -17,7 +17,7 @@ export class SparseMapBuilder {
 
   add(offset: number, length: number): void {
     if (this.#pairs.length >= 2 * LIMITS.sparseExtents) {
-      throw corrupt(`the sparse map has more than ${LIMITS.sparseExtents} extents`, this.#offset);
+      throw overLimit(`the sparse map has more than ${LIMITS.sparseExtents} extents`, this.#offset);
     }
     const end = offset + length;
     if (!Number.isSafeInteger(end) || offset < this.#end) {
@@ -135,7 +135,7 @@ export class LeadingMapReader {
   #number(value: number): void {
     if (this.#count === undefined) {
       if (value > LIMITS.sparseExtents) {
-        throw corrupt(`the sparse map claims ${value} extents`, this.#headerOffset);
+        throw overLimit(`the sparse map claims ${value} extents`, this.#headerOffset);
       }
       this.#count = value;
     } else if (this.#half === undefined) this.#half = value;
