@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Starts the command line with the real System and sets the exit code. `--version` is answered before anything else
-// is loaded; the exit code is set, never forced, so that what stdout still holds reaches a slow reader.
+// is loaded. The exit code is set, not forced, so that what stdout still holds reaches a slow reader; only a run that was
+// stopped ends at once.
 import type { ProcessHooks } from './cli/signals.ts';
 import { VERSION } from './cli/version.ts';
 

@@ -8,7 +8,7 @@ import type { GlobalFlags } from './options.ts';
 import { createProgram, isDone, programShape } from './program.ts';
 import { earlySettings, resolveSettings, type Settings } from './settings.ts';
 import { NO_PROCESS, type ProcessHooks, type StopButton, stopOnSignals } from './signals.ts';
-import { type StdoutFate, systemWith, watchStdout } from './stdout.ts';
+import { type StdoutFate, systemWith, watchStdout } from './stdio.ts';
 import type { Verb } from './verb.ts';
 
 /** One call of the program. */
@@ -47,7 +47,10 @@ export async function main(
     await dispatch(call);
     return call.exitCode;
   } catch (error) {
-    return await endWith(error, call, fate);
+    const exitCode = await endWith(error, call, fate);
+    // Of a run that was stopped nobody waits for what a pipe still holds, nor for what never came.
+    if (call.stop.signal.aborted) hooks.exitNow(exitCode);
+    return exitCode;
   } finally {
     call.stop.release();
   }
@@ -60,7 +63,7 @@ async function dispatch(call: Call): Promise<void> {
     print: (text) => {
       help += text;
     },
-    helpColumns: stdio.stdoutIsTTY ? Math.min(120, Math.max(60, stdio.columns())) : 100,
+    helpColumns: stdio.stdoutIsTTY ? Math.min(120, Math.max(60, stdio.columns() || 80)) : 100,
     start: (verb, args, flags, globals) => startVerb(call, verb, args, flags, globals),
   });
   try {

@@ -14,6 +14,7 @@ import type { ProgramShape } from './completion/shape.ts';
 import type { Operations } from './operations.ts';
 import type { Settings } from './settings.ts';
 import type { StopButton } from './signals.ts';
+import { stoppableStdio, systemWith } from './stdio.ts';
 
 /** What a command works with. */
 export interface Session {
@@ -41,7 +42,7 @@ export interface Answer {
 export async function withProgress<T>(
   session: Session,
   title: string,
-  work: (ctx: Context) => Promise<T>,
+  work: (system: System, ctx: Context) => Promise<T>,
 ): Promise<T> {
   const { system, stop } = session;
   const groups = isGitHubActions(system.env) && session.settings.progress === 'plain';
@@ -51,8 +52,9 @@ export async function withProgress<T>(
   if (groups) system.stdio.writeErr(groupStart(title));
   try {
     startTimeout(session, done.signal);
-    const { clock } = system;
-    return await work({ report: renderer.report, signal: stop.signal, clock, scope: {} });
+    const { signal } = stop;
+    const inside = systemWith(system, stoppableStdio(system.stdio, signal), undefined);
+    return await work(inside, { report: renderer.report, signal, clock: system.clock, scope: {} });
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     throw withCause(interruption(stop.signal), error);
@@ -80,7 +82,7 @@ function rendererFor({ system, settings }: Session, isGitHub: boolean): Renderer
       return ttyRenderer({
         write,
         clock,
-        columns: () => stdio.columns(),
+        columns: () => stdio.columns() || 80,
         colours: settings.errColours,
       });
   }

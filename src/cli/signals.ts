@@ -11,7 +11,7 @@ export type StopSignal = (typeof STOP_SIGNALS)[number];
 export interface ProcessHooks {
   /** Calls `listener` for every {@link STOP_SIGNALS signal}; returns how to stop that. */
   onSignal(listener: (signal: StopSignal) => void): () => void;
-  /** Ends the process without waiting for anything. */
+  /** Ends the process without waiting for anything; only for a run that was stopped. */
   exitNow(code: number): void;
 }
 

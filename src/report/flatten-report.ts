@@ -57,7 +57,11 @@ function headLines(report: FlattenReport, { colours }: TextOptions): string[] {
   const source = colours.bold(safe(report.resolvedSource));
   if (report.dryRun) return [`Would flatten ${source} (dry run, nothing is written)`];
   if (report.outputs.length === 0) return [`Flattened ${source}`];
-  return [`Flattened ${source} to ${report.outputs.map(safe).map(colours.bold).join(', ')}`];
+  return [`Flattened ${source} to ${report.outputs.map(placeText).map(colours.bold).join(', ')}`];
+}
+
+function placeText(output: string): string {
+  return output === '-' ? 'standard output' : safe(output);
 }
 
 function imageLines(image: FlattenedImage, report: FlattenReport, options: TextOptions): string[] {

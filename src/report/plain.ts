@@ -7,6 +7,9 @@ import { safe } from './text.ts';
 /** A task says how far it is at most this often. */
 const PROGRESS_EVERY_MS = 5000;
 
+/** The end of a shorter task is not worth a line of its own. */
+const SHORT_S = 1;
+
 interface Running {
   readonly title: string;
   readonly totalBytes: number | undefined;
@@ -61,6 +64,10 @@ function lineOf(
       return `${task.title}: ${progressText(task, event.doneBytes, nowMs)}`;
     }
     case 'task.finished': {
+      if (event.outcome === 'done' && event.seconds < SHORT_S) {
+        running.delete(event.id);
+        return undefined;
+      }
       const title = running.get(event.id)?.title ?? 'task';
       running.delete(event.id);
       return `${title}: ${finishText(event)}`;

@@ -292,7 +292,7 @@ describe('main() stops', () => {
     expect(states).toEqual(['working', 'cleaned up']);
     expect(own.err()).toBe(`shipper: Cannot go on: interrupted by ${signal}\n`);
     expect(own.isListening()).toBe(false);
-    expect(own.exits).toEqual([]);
+    expect(own.exits).toEqual([code]);
   });
 
   it('at once on a second SIGINT, but not on the echo of the first that npx sends', async () => {
@@ -323,6 +323,26 @@ describe('main() stops', () => {
     });
     expect(await own.run('flatten', 'app')).toBe(0);
     expect(own.out()).toContain('Flattened');
+  });
+
+  it('while it waits for the other end of a pipe', async () => {
+    for (const wait of ['stdin', 'stdout'] as const) {
+      const own = terminal({
+        isStalled: true,
+        operations: {
+          async flattenImage(system) {
+            if (wait === 'stdout') await system.stdio.writeOut('archive');
+            else for await (const chunk of system.stdio.stdin()) expect(chunk).toBeUndefined();
+            return flattenReport();
+          },
+        },
+      });
+      const running = own.run('flatten', '-', '-o', '-');
+      await new Promise((resolve) => setImmediate(resolve));
+      own.send('SIGTERM');
+      expect(await running).toBe(143);
+      expect(own.exits).toEqual([143]);
+    }
   });
 
   it('after --timeout, with 1', async () => {
@@ -383,7 +403,7 @@ describe('main() shows progress', () => {
         id: 't1',
         outcome: 'done',
         doneBytes: 1000,
-        seconds: 0.5,
+        seconds: 2,
         scope: {},
       });
       return flattenReport();
@@ -391,7 +411,7 @@ describe('main() shows progress', () => {
   } as Parameters<typeof runLine>[1] extends { operations?: infer O } | undefined ? O : never;
 
   const LINES =
-    'reading app (1kB)\nwarning: odd\\x1b[0m\nreading app: done, 1kB in 0.50 s, 2kB/s\n';
+    'reading app (1kB)\nwarning: odd\\x1b[0m\nreading app: done, 1kB in 2.0 s, 500B/s\n';
 
   it.each([
     ['plain where stderr is no terminal', [], {}, LINES],
@@ -432,7 +452,7 @@ describe('main() shows progress', () => {
     const { err, terminal: used } = await runLine(['flatten', 'app'], { env, operations });
     expect(err).toBe(
       '::group::shipper flatten app\nreading app (1kB)\n::warning::odd\\x1b[0m\n' +
-        'reading app: done, 1kB in 0.50 s, 2kB/s\n::endgroup::\n',
+        'reading app: done, 1kB in 2.0 s, 500B/s\n::endgroup::\n',
     );
     expect(used.files.get('/tmp/summary')).toContain('### shipper flatten');
     expect(used.files.get('/tmp/output')).toContain(

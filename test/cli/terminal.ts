@@ -17,6 +17,8 @@ export interface TerminalOptions {
   readonly stderrIsTTY?: boolean;
   /** Every write to stdout fails as when its reader went away. */
   readonly stdoutIsClosed?: boolean;
+  /** Nothing ever comes from stdin nor leaves by stdout. */
+  readonly isStalled?: boolean;
   readonly operations?: Partial<Operations>;
 }
 
@@ -143,9 +145,13 @@ function fakeSystem(
       close: async () => {},
     },
     stdio: {
-      stdin: () => refuse('read stdin'),
+      async *stdin() {
+        if (options.isStalled) await new Promise(() => {});
+        yield new Uint8Array();
+      },
       async writeOut(bytes) {
         if (options.stdoutIsClosed) throw brokenPipe();
+        if (options.isStalled) await new Promise(() => {});
         text.out += typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('latin1');
       },
       writeErr: (more) => {

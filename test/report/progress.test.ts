@@ -21,12 +21,12 @@ const progress = (id: string, doneBytes: number): ShipperEvent => ({
   doneBytes,
   scope,
 });
-const finished = (id: string, doneBytes = 0): ShipperEvent => ({
+const finished = (id: string, doneBytes = 0, seconds = 2): ShipperEvent => ({
   type: 'task.finished',
   id,
   outcome: 'done',
   doneBytes,
-  seconds: 2,
+  seconds,
   scope,
 });
 const note = (level: 'info' | 'warn', message: string): ShipperEvent => ({
@@ -167,7 +167,7 @@ describe('plainRenderer()', () => {
   const make = (write: (text: string) => void, clock: { monotonic(): number }) =>
     plainRenderer({ write, clock });
 
-  it('writes starts and ends, and progress every five seconds', () => {
+  it('writes starts, ends that took a second, and progress every five seconds', () => {
     const events: Timed = [
       [0, started('1', 'reading app.tar', 800_000_000)],
       ...Array.from({ length: 119 }, (_, i) => {
@@ -176,9 +176,11 @@ describe('plainRenderer()', () => {
       }),
       [12_000, finished('1', 800_000_000)],
       [12_000, started('2', 'linking')],
-      [12_100, finished('2')],
-      [12_100, note('info', 'app is docker-daemon:app')],
-      [12_200, note('warn', 'a\nb')],
+      [14_100, finished('2')],
+      [14_100, started('3', 'short')],
+      [14_200, finished('3', 5, 0.1)],
+      [14_200, note('info', 'app is docker-daemon:app')],
+      [14_200, note('warn', 'a\nb')],
     ];
     expect(written(events, make)).toBe(
       [
@@ -188,6 +190,7 @@ describe('plainRenderer()', () => {
         'reading app.tar: done, 800MB in 2.0 s, 400MB/s',
         'linking',
         'linking: done after 2.0 s',
+        'short',
         'app is docker-daemon:app',
         'warning: a\\nb',
         '',

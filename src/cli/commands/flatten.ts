@@ -39,8 +39,8 @@ Sizes are written as 500000, 10MB (powers of 1000), 1.5GiB (powers of 1024).`,
     const { system, operations } = session;
     await checkIdFile(system, '--iidfile', flags.iidfile);
     await checkIdFile(system, '--digestfile', flags.digestfile);
-    const report = await withProgress(session, `shipper flatten ${source}`, (ctx) =>
-      operations.flattenImage(system, ctx, request),
+    const report = await withProgress(session, `shipper flatten ${source}`, (inside, ctx) =>
+      operations.flattenImage(inside, ctx, request),
     );
     await writeIdFile(system, flags.iidfile, flattenId(report));
     await writeIdFile(system, flags.digestfile, flattenDigest(report));

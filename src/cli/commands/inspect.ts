@@ -41,8 +41,8 @@ and the size that the image has when it is flat. With --quiet only the image ids
     parseWord('IMAGE', image);
     checkStdin(system, [image]);
     const options = readOptions(flags);
-    const report = await withProgress(session, `shipper inspect ${image}`, (ctx) =>
-      operations.inspectImage(system, ctx, image, options),
+    const report = await withProgress(session, `shipper inspect ${image}`, (inside, ctx) =>
+      operations.inspectImage(inside, ctx, image, options),
     );
     await printAnswer(session, {
       json: report,

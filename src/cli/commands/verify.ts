@@ -47,8 +47,8 @@ Exit code: 0 the same, 4 different, 1 could not be compared. With --quiet nothin
     parseWord('B', b);
     checkStdin(system, [a, b]);
     const options = readOptions(flags);
-    const report = await withProgress(session, `shipper verify ${a} ${b}`, (ctx) =>
-      operations.verifyImages(system, ctx, a, b, options),
+    const report = await withProgress(session, `shipper verify ${a} ${b}`, (inside, ctx) =>
+      operations.verifyImages(inside, ctx, a, b, options),
     );
     await printAnswer(session, {
       json: report,
