@@ -17,6 +17,8 @@ export interface TreeOptions {
   readonly detail?: 'full' | 'export';
   /** Default true; false for trees that were built at different times. */
   readonly hasMtimes?: boolean;
+  /** False omits the paths that an engine puts its own stubs at, and `.`; default true with `full`. */
+  readonly hasStubs?: boolean;
 }
 
 interface TreeEntry {
@@ -135,8 +137,8 @@ const STUBS =
   /^(\.|\.dockerenv|dev|dev\/(console|pts|shm)|proc|sys|etc|etc\/(hosts|hostname|resolv\.conf|mtab))$/;
 
 function linesOf(entries: readonly TreeEntry[], options: TreeOptions): string[] {
-  const kept =
-    options.detail === 'export' ? entries.filter((entry) => !STUBS.test(entry.path)) : entries;
+  const hasStubs = options.hasStubs ?? options.detail !== 'export';
+  const kept = hasStubs ? entries : entries.filter((entry) => !STUBS.test(entry.path));
   return kept.map((entry) => lineOf(entry, options));
 }
 
