@@ -9,6 +9,8 @@ export type SparseMap = Float64Array;
 
 /** One entry of a layer. */
 export interface Entry {
+  /** Tells an entry from the parser's requests. */
+  readonly kind: 'entry';
   readonly type: EntryType;
   /** As stored: may begin with `./` or `/`, end with `/`, or hold `..`; see `path.ts`. */
   readonly path: string;

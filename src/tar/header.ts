@@ -1,25 +1,19 @@
 // Decodes one 512-byte tar header: v7, ustar, GNU and star. Follows Go's archive/tar where formats leave room, since
 // that is what every engine reads with.
 import { corrupt } from './corrupt.ts';
-import { BLOCK } from './entry.ts';
+import { BLOCK, type Entry } from './entry.ts';
 
 /** Dialect of a header block. */
 export type TarFormat = 'v7' | 'ustar' | 'gnu' | 'star';
 
-/** The fields of one header block, before extension headers are applied. */
-export interface HeaderBlock {
-  readonly format: TarFormat;
-  readonly name: string;
+/**
+ * An entry while its headers are read: one object from the first block to the last reader, since entries come by the
+ * million.
+ */
+export type EntryDraft = { -readonly [K in keyof Entry]: Entry[K] } & {
+  /** Kind of entry as stored; an extension header has one of its own. */
   readonly typeflag: string;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly mtime: number;
-  readonly linkName: string;
-  readonly devMajor: number;
-  readonly devMinor: number;
-}
+};
 
 const CHECKSUM_AT = 148;
 const CHECKSUM_END = 156;
@@ -30,23 +24,32 @@ export function isZeroBlock(block: Buffer): boolean {
   return true;
 }
 
-/** Decodes a block that is not zero; `offset` is for messages. */
-export function decodeHeader(block: Buffer, offset: number): HeaderBlock {
+/** Decodes a block that is not zero; `offset` is for messages. The type is still to be decided. */
+export function decodeHeader(block: Buffer, offset: number): EntryDraft {
   checkChecksum(block, offset);
   const format = formatOf(block);
   const extended = format !== 'v7';
   return {
-    format,
-    name: fullName(block, format),
+    kind: 'entry',
     typeflag: String.fromCharCode(block[156] ?? 0),
-    mode: parseNumber(block, 100, 8, 'mode', offset),
+    type: 'file',
+    path: fullName(block, format),
+    linkTarget: text(block, 157, 100),
+    mode: parseNumber(block, 100, 8, 'mode', offset) & 0o7777,
     uid: parseNumber(block, 108, 8, 'uid', offset),
     gid: parseNumber(block, 116, 8, 'gid', offset),
     size: parseNumber(block, 124, 12, 'size', offset),
-    mtime: parseNumber(block, 136, 12, 'mtime', offset),
-    linkName: text(block, 157, 100),
+    mtimeSeconds: parseNumber(block, 136, 12, 'mtime', offset),
+    mtimeNanos: 0,
     devMajor: extended ? parseNumber(block, 329, 8, 'device major', offset) : 0,
     devMinor: extended ? parseNumber(block, 337, 8, 'device minor', offset) : 0,
+    xattrs: undefined,
+    headerOffset: offset,
+    dataOffset: offset + BLOCK,
+    storedSize: 0,
+    sparse: undefined,
+    unknownKeys: undefined,
+    governedByGlobal: false,
   };
 }
 
@@ -75,17 +78,26 @@ function text(block: Buffer, at: number, length: number): string {
 
 /** Both sums that tar writers have used: bytes as unsigned, and as signed, numbers. */
 function checkChecksum(block: Buffer, offset: number): void {
-  let unsigned = 0;
+  const claimed = parseNumber(block, CHECKSUM_AT, 8, 'checksum', offset);
+  if (claimed === unsignedSum(block) || claimed === signedSum(block)) return;
+  throw corrupt('the checksum does not match', offset);
+}
+
+/** With spaces in the place of the checksum itself. */
+function unsignedSum(block: Buffer): number {
+  let sum = 8 * SPACE;
+  for (let i = 0; i < CHECKSUM_AT; i += 1) sum += block[i] ?? 0;
+  for (let i = CHECKSUM_END; i < BLOCK; i += 1) sum += block[i] ?? 0;
+  return sum;
+}
+
+function signedSum(block: Buffer): number {
   let negatives = 0;
   for (let i = 0; i < BLOCK; i += 1) {
-    const byte = i >= CHECKSUM_AT && i < CHECKSUM_END ? 0x20 : (block[i] ?? 0);
-    unsigned += byte;
-    if (byte > 127) negatives += 1;
+    const isOwn = i >= CHECKSUM_AT && i < CHECKSUM_END;
+    if (!isOwn && (block[i] ?? 0) > 127) negatives += 1;
   }
-  const claimed = parseNumber(block, CHECKSUM_AT, 8, 'checksum', offset);
-  if (claimed !== unsigned && claimed !== unsigned - 256 * negatives) {
-    throw corrupt('the checksum does not match', offset);
-  }
+  return unsignedSum(block) - 256 * negatives;
 }
 
 const SPACE = 0x20;

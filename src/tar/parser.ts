@@ -4,9 +4,10 @@ import { latin1, printable } from '../core/bytes.ts';
 import { ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { corrupt, overLimit } from './corrupt.ts';
-import { BLOCK, type Entry, type EntryType, padded, type SparseMap } from './entry.ts';
-import { decodeHeader, type HeaderBlock, isZeroBlock } from './header.ts';
-import { GNU_SPARSE_MAP, type PaxRecords, parsePax, parsePaxNumber, parsePaxTime } from './pax.ts';
+import { BLOCK, type Entry, type EntryType, padded } from './entry.ts';
+import { decodeHeader, type EntryDraft, isZeroBlock } from './header.ts';
+import { GNU_SPARSE_MAP, type PaxRecords, parsePax, parsePaxNumber } from './pax.ts';
+import { applyGlobals, applyPax } from './pax-apply.ts';
 import {
   addListedExtents,
   addOldExtents,
@@ -22,13 +23,8 @@ export interface ReadRequest {
   readonly length: number;
 }
 
-/** "Here is an entry": answered with anything. */
-export interface FoundEntry {
-  readonly kind: 'entry';
-  readonly entry: Entry;
-}
-
-type Parser<T> = Generator<ReadRequest | FoundEntry, T, Buffer>;
+/** Asks for bytes, or gives an entry: answered with anything. */
+type Parser<T> = Generator<ReadRequest | Entry, T, Buffer>;
 
 /** Extension headers that wait for the entry that they describe. */
 interface Pending {
@@ -57,8 +53,11 @@ export function* parseTar(): Parser<void> {
       else pending = addPending(pending, header.typeflag, body, at);
       at += BLOCK + padded(header.size);
     } else {
-      const entry = yield* readEntry(header, block, at, pending, globals);
-      yield { kind: 'entry', entry };
+      let entry: Entry = header;
+      if (pending === NOTHING && globals === undefined && header.typeflag !== 'S')
+        finishPlain(header);
+      else entry = yield* completeEntry(header, block, pending, globals);
+      yield entry;
       pending = NOTHING;
       at = entry.dataOffset + padded(entry.storedSize);
     }
@@ -82,7 +81,7 @@ function isExtension(typeflag: string): boolean {
   return typeflag === 'x' || typeflag === 'g' || typeflag === 'L' || typeflag === 'K';
 }
 
-function* readExtension(header: HeaderBlock, at: number): Parser<string> {
+function* readExtension(header: EntryDraft, at: number): Parser<string> {
   const { size } = header;
   if (size < 0) throw corrupt('the size is negative', at);
   if (size > LIMITS.tarExtensionBytes) {
@@ -114,94 +113,38 @@ function mergeGlobals(before: PaxRecords | undefined, now: PaxRecords, at: numbe
   return merged;
 }
 
-/** Mutable while extension headers are applied. */
-interface Draft {
-  path: string;
-  linkTarget: string;
-  mode: number;
-  uid: number;
-  gid: number;
-  size: number;
-  mtimeSeconds: number;
-  mtimeNanos: number;
-  xattrs: Map<string, string> | undefined;
-  unknownKeys: string[] | undefined;
-  governedByGlobal: boolean;
-}
-
-function* readEntry(
-  header: HeaderBlock,
+/** Applies the extension headers that wait; reads on only for the map of a sparse file. */
+function* completeEntry(
+  draft: EntryDraft,
   block: Buffer,
-  at: number,
   pending: Pending,
   globals: PaxRecords | undefined,
 ): Parser<Entry> {
-  const draft = draftOf(header);
-  const { typeflag } = header;
+  const { headerOffset: at, typeflag } = draft;
   // Copied before the next read: a driver may reuse the block's memory.
   const oldSparse = typeflag === 'S' ? Buffer.from(block) : undefined;
-  if (globals !== undefined && globals.size > 0) applyGlobals(draft, globals, pending.pax, at);
+  if (globals !== undefined) applyGlobals(draft, globals, pending.pax, at);
   if (pending.pax !== undefined) applyPax(draft, pending.pax, at);
   if (pending.longName !== undefined) draft.path = pending.longName;
   if (pending.longLink !== undefined) draft.linkTarget = pending.longLink;
-  const type = typeOf(typeflag, draft.path, at);
-  if (draft.size < 0) throw corrupt('the size is negative', at);
-  const stored = type === 'file' ? draft.size : 0;
-  let content: Content | undefined;
-  if (oldSparse !== undefined) content = yield* readOldSparse(oldSparse, at, stored);
-  else if (pending.pax !== undefined && type === 'file' && isSparse(pending.pax)) {
-    content = yield* readPaxSparse(pending.pax, at, stored);
+  finishPlain(draft);
+  if (oldSparse !== undefined) yield* readOldSparse(oldSparse, draft);
+  else if (pending.pax !== undefined && draft.type === 'file' && isSparse(pending.pax)) {
+    yield* readPaxSparse(pending.pax, draft);
     draft.path = pending.pax.get('GNU.sparse.name') || draft.path;
   }
-  checkIds(draft, header, at);
-  return entryOf(draft, header, type, at, content);
+  return draft;
 }
 
-/** Field by field: entries come by the million, and copies by spread cost several times as much. */
-function entryOf(
-  draft: Draft,
-  header: HeaderBlock,
-  type: EntryType,
-  at: number,
-  content: Content | undefined,
-): Entry {
-  const stored = type === 'file' ? draft.size : 0;
-  return {
-    type,
-    path: draft.path,
-    linkTarget: type === 'link' || type === 'symlink' ? draft.linkTarget : '',
-    mode: draft.mode,
-    uid: draft.uid,
-    gid: draft.gid,
-    size: content?.size ?? stored,
-    mtimeSeconds: draft.mtimeSeconds,
-    mtimeNanos: draft.mtimeNanos,
-    devMajor: header.devMajor,
-    devMinor: header.devMinor,
-    xattrs: sorted(draft.xattrs),
-    headerOffset: at,
-    dataOffset: content?.dataOffset ?? at + BLOCK,
-    storedSize: content?.storedSize ?? stored,
-    sparse: content?.sparse,
-    unknownKeys: draft.unknownKeys,
-    governedByGlobal: draft.governedByGlobal,
-  };
-}
-
-function draftOf(header: HeaderBlock): Draft {
-  return {
-    path: header.name,
-    linkTarget: header.linkName,
-    mode: header.mode & 0o7777,
-    uid: header.uid,
-    gid: header.gid,
-    size: header.size,
-    mtimeSeconds: header.mtime,
-    mtimeNanos: 0,
-    xattrs: undefined,
-    unknownKeys: undefined,
-    governedByGlobal: false,
-  };
+/** Decides what is left open by the fields alone. */
+function finishPlain(draft: EntryDraft): void {
+  const { headerOffset: at } = draft;
+  draft.type = typeOf(draft.typeflag, draft.path, at);
+  if (draft.size < 0) throw corrupt('the size is negative', at);
+  if (draft.type !== 'file') draft.size = 0;
+  draft.storedSize = draft.size;
+  if (draft.type !== 'link' && draft.type !== 'symlink') draft.linkTarget = '';
+  checkIds(draft, at);
 }
 
 const TYPES = new Map<string, EntryType>([
@@ -231,7 +174,8 @@ function typeOf(typeflag: string, path: string, at: number): EntryType {
   return type;
 }
 
-function checkIds(draft: Draft, { devMajor, devMinor }: HeaderBlock, at: number): void {
+function checkIds(draft: EntryDraft, at: number): void {
+  const { devMajor, devMinor } = draft;
   if (!isUint32(draft.uid)) throw corrupt(`uid ${draft.uid} is out of range`, at);
   if (!isUint32(draft.gid)) throw corrupt(`gid ${draft.gid} is out of range`, at);
   if (!isUint32(devMajor) || !isUint32(devMinor)) {
@@ -243,96 +187,19 @@ function isUint32(value: number): boolean {
   return value >= 0 && value <= 0xffffffff;
 }
 
-const XATTR = 'SCHILY.xattr.';
-/** Known and without meaning in an image: `flatten.md` 2 (atime, ctime, uname, gname), comments and character sets. */
-const IGNORED = new Set(['atime', 'ctime', 'uname', 'gname', 'comment', 'charset', 'hdrcharset']);
-
-/** A global record counts where the entry's own header does not set its key, were it to nothing. */
-function applyGlobals(
-  draft: Draft,
-  globals: PaxRecords,
-  own: PaxRecords | undefined,
-  at: number,
-): void {
-  for (const [key, value] of globals) {
-    if (own?.has(key)) continue;
-    if (!IGNORED.has(key)) draft.governedByGlobal = true;
-    applyRecord(draft, key, value, at);
-  }
-}
-
-function applyPax(draft: Draft, records: PaxRecords, at: number): void {
-  for (const [key, value] of records) {
-    // An empty value takes a key back (POSIX); an extended attribute, though, may be empty.
-    if (value === '' && !key.startsWith(XATTR)) continue;
-    applyRecord(draft, key, value, at);
-  }
-}
-
-function applyRecord(draft: Draft, key: string, value: string, at: number): void {
-  switch (key) {
-    case 'path':
-      draft.path = value;
-      return;
-    case 'linkpath':
-      draft.linkTarget = value;
-      return;
-    case 'size':
-      draft.size = parsePaxNumber(value, key, at);
-      return;
-    case 'uid':
-      draft.uid = parsePaxNumber(value, key, at);
-      return;
-    case 'gid':
-      draft.gid = parsePaxNumber(value, key, at);
-      return;
-    case 'mtime': {
-      const time = parsePaxTime(value, at);
-      draft.mtimeSeconds = time.seconds;
-      draft.mtimeNanos = time.nanos;
-      return;
-    }
-    default:
-      applyOther(draft, key, value);
-  }
-}
-
-function applyOther(draft: Draft, key: string, value: string): void {
-  if (key.startsWith(XATTR)) {
-    draft.xattrs ??= new Map();
-    draft.xattrs.set(key.slice(XATTR.length), value);
-  } else if (!IGNORED.has(key) && !key.startsWith('GNU.sparse.')) {
-    draft.unknownKeys ??= [];
-    draft.unknownKeys.push(key);
-  }
-}
-
-function sorted(xattrs: Map<string, string> | undefined): ReadonlyMap<string, string> | undefined {
-  if (xattrs === undefined || xattrs.size < 2) return xattrs;
-  return new Map([...xattrs].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Where the content of a sparse file lies and how long it is. */
-interface Content {
-  readonly dataOffset: number;
-  readonly storedSize: number;
-  readonly size: number;
-  readonly sparse: SparseMap;
-}
-
 /** Four extents in the header, then extension blocks of 21 while each says that another follows. */
-function* readOldSparse(header: Uint8Array, at: number, stored: number): Parser<Content> {
+function* readOldSparse(header: Buffer, draft: EntryDraft): Parser<void> {
+  const at = draft.headerOffset;
   const map = new SparseMapBuilder(at);
-  const size = oldRealSize(header, at);
+  draft.size = oldRealSize(header, at);
   let more = addOldExtents(header, 386, 4, map, at);
-  let dataOffset = at + BLOCK;
   while (more) {
-    const block: Buffer = yield { kind: 'read', at: dataOffset, length: BLOCK };
+    const block: Buffer = yield { kind: 'read', at: draft.dataOffset, length: BLOCK };
     if (block.length < BLOCK) throw corrupt('the tar ends in the middle of a sparse map', at);
     more = addOldExtents(block, 0, 21, map, at);
-    dataOffset += BLOCK;
+    draft.dataOffset += BLOCK;
   }
-  return { dataOffset, storedSize: stored, size, sparse: map.finish(size, stored) };
+  draft.sparse = map.finish(draft.size, draft.storedSize);
 }
 
 /** PAX formats 0.0, 0.1 and 1.0; an unknown version is an ordinary file, as Go has it. */
@@ -349,22 +216,25 @@ function sparseVersion(pax: PaxRecords): string {
   return `${pax.get('GNU.sparse.major') ?? ''}.${pax.get('GNU.sparse.minor') ?? ''}`;
 }
 
-function* readPaxSparse(pax: PaxRecords, at: number, stored: number): Parser<Content> {
+function* readPaxSparse(pax: PaxRecords, draft: EntryDraft): Parser<void> {
+  const at = draft.headerOffset;
   const sizeText = pax.get('GNU.sparse.size') ?? pax.get('GNU.sparse.realsize');
-  const size = sizeText === undefined ? stored : parsePaxNumber(sizeText, 'sparse size', at);
+  if (sizeText !== undefined) draft.size = parsePaxNumber(sizeText, 'sparse size', at);
   const map = new SparseMapBuilder(at);
-  if (sparseVersion(pax) !== '1.0') {
-    addListedExtents(pax.get(GNU_SPARSE_MAP) ?? '', map, at);
-    const count = pax.get(SPARSE_COUNT);
-    if (count !== undefined && parsePaxNumber(count, SPARSE_COUNT, at) !== map.extents) {
-      throw corrupt('the sparse map has another number of extents than it claims', at);
-    }
-    return { dataOffset: at + BLOCK, storedSize: stored, size, sparse: map.finish(size, stored) };
+  if (sparseVersion(pax) === '1.0') {
+    const mapBytes = yield* readLeadingMap(map, at, draft.storedSize);
+    draft.storedSize -= mapBytes;
+    draft.dataOffset += mapBytes;
+  } else addListedMap(pax, map, at);
+  draft.sparse = map.finish(draft.size, draft.storedSize);
+}
+
+function addListedMap(pax: PaxRecords, map: SparseMapBuilder, at: number): void {
+  addListedExtents(pax.get(GNU_SPARSE_MAP) ?? '', map, at);
+  const count = pax.get(SPARSE_COUNT);
+  if (count !== undefined && parsePaxNumber(count, SPARSE_COUNT, at) !== map.extents) {
+    throw corrupt('the sparse map has another number of extents than it claims', at);
   }
-  const mapBytes = yield* readLeadingMap(map, at, stored);
-  const storedSize = stored - mapBytes;
-  const dataOffset = at + BLOCK + mapBytes;
-  return { dataOffset, storedSize, size, sparse: map.finish(size, storedSize) };
 }
 
 function* readLeadingMap(map: SparseMapBuilder, at: number, stored: number): Parser<number> {

@@ -24,11 +24,10 @@ export function* scanTar(source: TarBytes): Generator<Entry, void, undefined> {
     const { value } = step;
     if (value.kind === 'read') step = parser.next(window.bytes(value.at, value.length));
     else {
-      const { entry } = value;
-      if (entry.dataOffset + entry.storedSize > source.size) {
-        throw corrupt('the tar ends in the middle of the content', entry.headerOffset);
+      if (value.dataOffset + value.storedSize > source.size) {
+        throw corrupt('the tar ends in the middle of the content', value.headerOffset);
       }
-      yield entry;
+      yield value;
       step = parser.next(NONE);
     }
   }

@@ -5,8 +5,8 @@ import type { ChunkSink } from '../image/image.ts';
 /** Takes a full chunk; resolves when it may be overwritten. Called in order, before the last call has resolved. */
 export type ChunkConsumer = (chunk: Uint8Array) => Promise<void>;
 
-const CHUNK_BYTES = 1_048_576;
-const CHUNKS = 6;
+const CHUNK_BYTES = 2_097_152;
+const CHUNKS = 5;
 
 /** A ring of chunks in front of consumers that all see every chunk. */
 export class ChunkPipe implements ChunkSink {

@@ -1,19 +1,15 @@
 // From a place to something to read from or write to.
 import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
-import { connectEngine } from '../engine/client.ts';
-import { findEndpoint } from '../engine/endpoint.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageSink, ImageSource } from '../image/image.ts';
 import type { System } from '../system/system.ts';
 import { type Archive, openArchiveFile, openArchiveStream } from './archive.ts';
 import { openArchiveSink } from './archive-sink.ts';
 import { archiveBlobs, folderBlobs } from './blob-store.ts';
-import { openDaemonSink } from './daemon-sink.ts';
-import { daemonSource, engineName } from './daemon-source.ts';
 import { dockerArchiveSource } from './docker-source.ts';
 import { openLayoutSink } from './layout-sink.ts';
-import { formatLocation, type Location, resolvePath } from './location.ts';
+import { formatLocation, isStdout, type Location, resolvePath } from './location.ts';
 import { ociSource } from './oci-source.ts';
 import type { SinkOptions } from './sink.ts';
 import { openStdoutSink } from './stdout-sink.ts';
@@ -46,7 +42,7 @@ export class Transports implements AsyncDisposable {
     const name = formatLocation(location);
     switch (location.kind) {
       case 'docker-daemon':
-        return daemonSource(this.#system, await this.engine(), location.reference);
+        return this.#openDaemon(location.reference);
       case 'stdio':
         return archiveSource(this.#system, await this.#openStdin(ctx), undefined, 'any');
       case 'path':
@@ -74,15 +70,10 @@ export class Transports implements AsyncDisposable {
   async openSink(ctx: Context, location: Location, options: SinkOptions): Promise<ImageSink> {
     const name = formatLocation(location);
     const system = this.#system;
+    if (isStdout(location)) return openStdoutSink(system, options);
     switch (location.kind) {
       case 'docker-daemon':
-        return openDaemonSink(
-          system,
-          ctx,
-          await this.engine(),
-          engineName(location.reference),
-          options,
-        );
+        return this.#openDaemonSink(ctx, location.reference, options);
       case 'stdio':
         return openStdoutSink(system, options);
       case 'oci':
@@ -106,7 +97,21 @@ export class Transports implements AsyncDisposable {
     await engine?.[Symbol.asyncDispose]();
   }
 
+  // What talks to engines is loaded when one is needed: archives should not wait for it.
+
+  async #openDaemon(reference: string): Promise<ImageSource> {
+    const { daemonSource } = await import('./daemon-source.ts');
+    return daemonSource(this.#system, await this.engine(), reference);
+  }
+
+  async #openDaemonSink(ctx: Context, reference: string, options: SinkOptions): Promise<ImageSink> {
+    const { openDaemonSink } = await import('./daemon-sink.ts');
+    return openDaemonSink(this.#system, ctx, await this.engine(), reference, options);
+  }
+
   async #connect(): Promise<Engine> {
+    const { findEndpoint } = await import('../engine/endpoint.ts');
+    const { connectEngine } = await import('../engine/client.ts');
     const found = await findEndpoint(this.#system, this.#choice);
     return connectEngine(found.endpoint, this.#system);
   }
@@ -149,9 +154,22 @@ export class Transports implements AsyncDisposable {
     });
   }
 
-  #openArchive(ctx: Context, path: string, name: string): Promise<Archive> {
+  async #openArchive(ctx: Context, path: string, name: string): Promise<Archive> {
     if (path === '-' || path === '/dev/stdin') return this.#openStdin(ctx);
-    return openArchiveFile(this.#system, ctx, resolvePath(this.#system, path), name);
+    const full = resolvePath(this.#system, path);
+    const facts = await this.#system.files.stat(full);
+    if (facts?.kind === 'other' || facts?.kind === 'directory') {
+      throw new ShipperError(
+        'BAD_ARCHIVE',
+        `Cannot open ${name}: it is ${facts.kind === 'other' ? 'no plain file' : 'a folder'}`,
+        {
+          path: full,
+          hint:
+            facts.kind === 'other' ? 'Give a pipe on standard input: -' : `Use oci:${path} instead`,
+        },
+      );
+    }
+    return openArchiveFile(this.#system, ctx, full, name);
   }
 
   #openStdin(ctx: Context): Promise<Archive> {
