@@ -9,17 +9,25 @@ const CHUNK_BYTES = 262_144;
 /** A bomb is told by its ratio only once it is large enough to matter. */
 const RATIO_FROM_BYTES = 64 * 1024 * 1024;
 
-/** Decompresses `source`. Stop iterating to release it. */
+/**
+ * Decompresses `source`, to `maxBytes` at most: a gzip bomb is no denser than an honest file of zeros, so only its size
+ * tells. Stop iterating to release it.
+ */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
   kind: 'gzip' | 'zstd',
+  maxBytes: number = LIMITS.outputBytes,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const counter = { bytes: 0 };
-  const counted = count(source, counter);
-  const output = kind === 'gzip' ? viaNode(counted, gunzip(), kind) : unzstd(counted);
   let produced = 0;
-  for await (const chunk of output) {
+  for await (const chunk of decoded(source, kind, counter)) {
     produced += chunk.length;
+    if (produced > maxBytes) {
+      throw new ShipperError(
+        'LIMIT_EXCEEDED',
+        `Cannot decompress ${kind}: it becomes more than ${maxBytes} bytes`,
+      );
+    }
     if (produced > RATIO_FROM_BYTES && produced > counter.bytes * LIMITS.compressionRatio) {
       throw new ShipperError(
         'LIMIT_EXCEEDED',
@@ -28,6 +36,16 @@ export async function* decompress(
     }
     yield chunk;
   }
+}
+
+function decoded(
+  source: AsyncIterable<Uint8Array>,
+  kind: 'gzip' | 'zstd',
+  counter: { bytes: number },
+): AsyncIterable<Uint8Array> {
+  if (kind === 'gzip') return viaNode(count(source, counter), gunzip(), kind);
+  if (hasNativeZstd()) return viaNode(frameByFrame(count(source, counter)), unzstd(), kind);
+  return unzstdInScript(count(inPieces(source, SCRIPT_PIECE_BYTES), counter));
 }
 
 async function* count(
@@ -44,13 +62,17 @@ function gunzip(): Transform {
   return zlib.createGunzip({ chunkSize: CHUNK_BYTES });
 }
 
+function unzstd(): Transform {
+  return zlib.createZstdDecompress({ chunkSize: CHUNK_BYTES });
+}
+
 /** Failures of the source keep their own error; those of the decompressor become `BAD_COMPRESSION`. */
 async function* viaNode(
   source: AsyncIterable<Uint8Array>,
   transform: Transform,
   kind: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stream = pipeline(Readable.from(source, { objectMode: false }), transform, () => undefined);
+  const stream = pipeline(Readable.from(source), transform, () => undefined);
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
   } catch (error) {
@@ -63,47 +85,76 @@ async function* viaNode(
   }
 }
 
-async function* unzstd(
-  source: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const checked = checkFrames(source);
-  if (hasNativeZstd())
-    yield* viaNode(checked, zlib.createZstdDecompress({ chunkSize: CHUNK_BYTES }), 'zstd');
-  else yield* unzstdInScript(checked);
-}
-
 /** Node has zstd since 22.15. */
 export function hasNativeZstd(): boolean {
   return typeof zlib.createZstdDecompress === 'function';
 }
 
-async function* checkFrames(
+/** Pieces that end where frames end: Node takes what stands behind the end of a frame in one write for garbage. */
+async function* frameByFrame(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const frames = new ZstdFrames();
   for await (const chunk of source) {
-    frames.take(chunk);
-    yield chunk;
+    for (let at = 0; at < chunk.length; ) {
+      const taken = frames.take(chunk.subarray(at));
+      yield chunk.subarray(at, at + taken);
+      at += taken;
+    }
   }
   frames.finish();
 }
+
+/** Bytes given to the decoder at once: all that they become is in memory together. */
+const SCRIPT_PIECE_BYTES = 2048;
+/** Blocks of half the usual size in the largest window are honest; some seconds of moving windows are harmless. */
+const WINDOW_MOVES = { perByte: 2048, atLeast: 17_179_869_184 } as const;
 
 /** A third of the speed of the native one, and there on Node 20. It does not check frame checksums; digests do. */
 async function* unzstdInScript(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { Decompress } = await import('fzstd');
+  const frames = new ZstdFrames();
   const ready: Uint8Array[] = [];
-  const decoder = new Decompress((chunk) => ready.push(chunk));
+  let produced = 0;
+  const decoder = new Decompress((chunk) => {
+    produced += chunk.length;
+    ready.push(chunk);
+  });
+  const decode = (piece: Uint8Array, isLast: boolean): Uint8Array[] => {
+    for (let at = 0; at < piece.length; ) at += frames.take(piece.subarray(at));
+    if (frames.windowBytes > WINDOW_MOVES.atLeast + produced * WINDOW_MOVES.perByte)
+      throw tooManyBlocks(produced);
+    // Its own memory: the decoder keeps what it cannot use yet.
+    decoder.push(Uint8Array.from(piece), isLast);
+    return ready.splice(0);
+  };
   try {
-    for await (const chunk of source) {
-      decoder.push(Uint8Array.from(chunk));
-      yield* ready.splice(0);
-    }
+    for await (const piece of source) yield* decode(piece, false);
+    frames.finish();
+    yield* decode(new Uint8Array(0), true);
   } catch (error) {
     if (error instanceof ShipperError) throw error;
     throw new ShipperError('BAD_COMPRESSION', `Cannot decompress zstd: ${messageOf(error)}`, {
       cause: error,
     });
   }
+}
+
+async function* inPieces(
+  source: AsyncIterable<Uint8Array>,
+  bytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of source) {
+    for (let at = 0; at < chunk.length; at += bytes) yield chunk.subarray(at, at + bytes);
+  }
+}
+
+function tooManyBlocks(produced: number): ShipperError {
+  return new ShipperError(
+    'LIMIT_EXCEEDED',
+    `Cannot decompress zstd: its blocks are so small and its window so large that ${produced} bytes take too long`,
+    { hint: 'Node 22.15 or newer has a decoder that takes such streams' },
+  );
 }

@@ -16,10 +16,24 @@ export class ZstdFrames {
   #skip = 0;
   #state: State = 'magic';
   #descriptor = 0;
+  #window = 0;
+  #windowBytes = 0;
 
-  /** Takes the next bytes; throws `BAD_COMPRESSION` or `LIMIT_EXCEEDED`. */
-  take(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) {
+  /**
+   * Bytes of windows that a decoder without a ring buffer has moved: a frame's window, once and for every block. An
+   * attacker gets much of it for few bytes.
+   */
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  /**
+   * Takes the next bytes up to the end of a frame, or all; returns how many. Throws `BAD_COMPRESSION` or
+   * `LIMIT_EXCEEDED`.
+   */
+  take(bytes: Uint8Array): number {
+    let at = 0;
+    while (at < bytes.length) {
       if (this.#skip > 0) {
         const step = Math.min(this.#skip, bytes.length - at);
         this.#skip -= step;
@@ -29,14 +43,20 @@ export class ZstdFrames {
         at += 1;
       }
       if (this.#skip === 0 && this.#pending.length === this.#wanted) this.#step();
+      if (this.#isBetweenFrames()) break;
     }
+    return at;
   }
 
   /** Throws when the stream cannot end here. */
   finish(): void {
-    if (this.#state !== 'magic' || this.#pending.length > 0 || this.#skip > 0) {
+    if (!this.#isBetweenFrames()) {
       throw new ShipperError('BAD_COMPRESSION', 'Cannot decompress zstd: the stream is cut short');
     }
+  }
+
+  #isBetweenFrames(): boolean {
+    return this.#state === 'magic' && this.#pending.length === 0 && this.#skip === 0;
   }
 
   #step(): void {
@@ -92,6 +112,8 @@ export class ZstdFrames {
   #checkWindow(header: readonly number[]): void {
     const isSingle = (this.#descriptor & 0x20) !== 0;
     const window = isSingle ? this.#contentSize(header) : windowSize(header[0] ?? 0);
+    this.#window = window;
+    this.#windowBytes += window;
     if (window > LIMITS.zstdWindowBytes) {
       throw new ShipperError(
         'LIMIT_EXCEEDED',
@@ -115,6 +137,7 @@ export class ZstdFrames {
         'BAD_COMPRESSION',
         'Cannot decompress zstd: a block is of no known type',
       );
+    this.#windowBytes += this.#window;
     const isLast = (header & 1) === 1;
     const hasChecksum = (this.#descriptor & 4) !== 0;
     this.#skip = (type === 1 ? 1 : size) + (isLast && hasChecksum ? 4 : 0);

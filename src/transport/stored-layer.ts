@@ -5,7 +5,6 @@ import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex, hexOf, shortDigest } from '../core/digest.ts';
 import { isShipperError, ShipperError, withDetails } from '../core/errors.ts';
-import { LIMITS } from '../core/limits.ts';
 import type { Descriptor, Layer, LayerTar } from '../image/image.ts';
 import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
@@ -158,7 +157,7 @@ async function openCompressed(
         yield chunk;
       }
     })();
-    const size = await spoolStream(ctx, spool, capped(decompress(stored, kind)));
+    const size = await spoolStream(ctx, spool, decompress(stored, kind));
     meter.finish();
     if (facts.hasStoredDigest) {
       const { digest } = facts.descriptor;
@@ -175,22 +174,6 @@ async function openCompressed(
   } catch (error) {
     await spool[Symbol.asyncDispose]();
     throw error;
-  }
-}
-
-async function* capped(
-  chunks: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > LIMITS.outputBytes) {
-      throw new ShipperError(
-        'LIMIT_EXCEEDED',
-        `Cannot decompress a layer: it has more than ${LIMITS.outputBytes} bytes`,
-      );
-    }
-    yield chunk;
   }
 }
 
