@@ -6,6 +6,7 @@ import type { Platform } from './image.ts';
 import {
   decodeJson,
   editMembers,
+  elementTexts,
   isObject,
   type JsonObject,
   type JsonValue,
@@ -102,22 +103,24 @@ export function editConfig(bytes: Uint8Array, edit: ConfigEdit, what: string): U
   const rootfs = memberText(text, 'rootfs') ?? '{"type":"layers"}';
   edits.set('rootfs', editMembers(rootfs, diffIds, what));
   if (edit.created !== undefined) edits.set('created', JSON.stringify(edit.created));
-  if (edit.history !== 'as-is') edits.set('history', historyText(text, edit));
+  if (edit.history !== 'as-is') edits.set('history', historyText(text, edit, what));
   if (Object.keys(edit.labels).length > 0)
     edits.set('config', labelledConfig(text, edit.labels, what));
   return new TextEncoder().encode(editMembers(text, edits, what));
 }
 
+const EMPTY_LAYER = new Map([['empty_layer', 'true']]);
+
 /** One line for the one layer; with `keep` behind the source's own lines, which then stand for no layer. */
-function historyText(text: string, edit: ConfigEdit): string | undefined {
+function historyText(text: string, edit: ConfigEdit, what: string): string | undefined {
   if (edit.history === 'none') return undefined;
   const created =
     edit.created === undefined ? memberText(text, 'created') : JSON.stringify(edit.created);
   const time = created === undefined ? '' : `"created":${created},`;
   const summary = `{${time}"created_by":"shipper flatten"}`;
   if (edit.history === 'summary') return `[${summary}]`;
-  const lines = JSON.parse(memberText(text, 'history') ?? '[]') as JsonObject[] | null;
-  const kept = (lines ?? []).map((line) => JSON.stringify({ ...line, empty_layer: true }));
+  const lines = elementTexts(memberText(text, 'history') ?? '[]');
+  const kept = lines.map((line) => editMembers(line, EMPTY_LAYER, what));
   return `[${[...kept, summary].join(',')}]`;
 }
 

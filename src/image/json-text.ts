@@ -134,6 +134,21 @@ export function memberText(text: string, key: string): string | undefined {
   return span === undefined ? undefined : text.slice(span.valueStart, span.valueEnd);
 }
 
+/** The texts of the elements of a valid JSON list; none for anything else. */
+export function elementTexts(text: string): string[] {
+  const elements: string[] = [];
+  if (!text.startsWith('[')) return elements;
+  let at = skipSpace(text, 1);
+  while (at < text.length && text.charCodeAt(at) !== CLOSE_BRACKET) {
+    const end = endOfValue(text, at);
+    elements.push(text.slice(at, end));
+    const comma = skipSpace(text, end);
+    if (text.charCodeAt(comma) !== COMMA) break;
+    at = skipSpace(text, comma + 1);
+  }
+  return elements;
+}
+
 /** The members of a valid JSON object text, in order. */
 function memberSpans(text: string): MemberSpan[] {
   const spans: MemberSpan[] = [];

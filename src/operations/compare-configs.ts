@@ -5,6 +5,8 @@ import { isObject, type JsonValue, member, parseJsonObject } from '../image/json
 import type { DifferenceList } from './difference-list.ts';
 
 const NOT_OBSERVABLE = new Set(['rootfs', 'history', 'created']);
+/** Sets and maps of the user's own words: here a key that is there says something, whatever its value is. */
+const KEYED = new Set(['config.ExposedPorts', 'config.Volumes', 'config.Labels']);
 const SHOWN_LENGTH = 120;
 
 /** Adds every member that differs to `list`. */
@@ -31,26 +33,43 @@ function compareValues(
   ignored: ReadonlySet<string>,
   list: DifferenceList,
 ): void {
-  if (ignored.has(path) || isNothing(a, b)) return;
+  if (ignored.has(path) || (isAbsent(a) && isAbsent(b))) return;
   const isOpen = (value: JsonValue | undefined) => isObject(value) || isAbsent(value);
   if ((isObject(a) || isObject(b)) && isOpen(a) && isOpen(b)) {
     const objectA = isObject(a) ? a : {};
     const objectB = isObject(b) ? b : {};
     const keys = new Set([...Object.keys(objectA), ...Object.keys(objectB)]);
-    for (const key of [...keys].sort())
-      compareValues(member(objectA, key), member(objectB, key), `${path}.${key}`, ignored, list);
+    for (const key of [...keys].sort()) {
+      const compare = KEYED.has(path) ? compareEntries : compareValues;
+      compare(member(objectA, key), member(objectB, key), `${path}.${key}`, ignored, list);
+    }
     return;
   }
+  addDifference(a, b, path, list);
+}
+
+function compareEntries(
+  a: JsonValue | undefined,
+  b: JsonValue | undefined,
+  path: string,
+  ignored: ReadonlySet<string>,
+  list: DifferenceList,
+): void {
+  if (!ignored.has(path)) addDifference(a, b, path, list);
+}
+
+function addDifference(
+  a: JsonValue | undefined,
+  b: JsonValue | undefined,
+  path: string,
+  list: DifferenceList,
+): void {
   const textA = textOf(a);
   const textB = textOf(b);
   if (textA !== textB) list.add('config', path, `${shorten(textA)} in A, ${shorten(textB)} in B`);
 }
 
 /** Engines write what is empty as null, as an empty value or not at all; a container cannot tell. */
-function isNothing(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
-  return isAbsent(a) && isAbsent(b);
-}
-
 function isAbsent(value: JsonValue | undefined): boolean {
   if (value === undefined || value === null || value === '' || value === false || value === 0)
     return true;

@@ -9,6 +9,7 @@ import {
 import type { System } from '../system/system.ts';
 import {
   formatLocation,
+  isStdout,
   type Location,
   parseLocation,
   resolvePath,
@@ -139,14 +140,12 @@ async function isSource(
     );
   }
   if (!('path' in from) || !('path' in location)) return false;
-  if (location.kind === 'oci' || (from.kind === 'path' && source.isLayout)) {
-    const isSameFolder = resolvePath(system, from.path) === resolvePath(system, location.path);
-    return isSameFolder && names.some((name) => source.tags.includes(name));
-  }
   const [a, b] = await Promise.all(
     [from.path, location.path].map((path) => system.files.stat(resolvePath(system, path))),
   );
-  return a !== undefined && a.version === b?.version;
+  if (a === undefined || a.version !== b?.version) return false;
+  // A layout holds many images, of which only those of the same names are replaced.
+  return a.kind !== 'directory' || names.some((name) => source.tags.includes(name));
 }
 
 function familiarOf(reference: string): string {
@@ -156,7 +155,11 @@ function familiarOf(reference: string): string {
 function refuseTwice(destinations: readonly Destination[]): void {
   const seen = new Set<string>();
   for (const { location } of destinations) {
-    const text = location.kind === 'path' ? location.path : formatLocation(location);
+    const text = isStdout(location)
+      ? '-'
+      : location.kind === 'path'
+        ? location.path
+        : formatLocation(location);
     if (seen.has(text)) throw new ShipperError('USAGE', `Cannot write ${text} twice`);
     seen.add(text);
   }

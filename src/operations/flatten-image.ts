@@ -15,6 +15,7 @@ import { formatPlatform, parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
 import {
   formatLocation,
+  isStdout,
   type Location,
   parseLocation,
   resolvePath,
@@ -101,7 +102,7 @@ class FlattenRun {
       isLayout: location.kind === 'path' && (await this.#isFolder(location.path)),
       isIndex: set.images.length > 1,
     });
-    if (this.#request.verify === true && destinations.some((d) => d.location.kind === 'stdio')) {
+    if (this.#request.verify === true && destinations.some(({ location: to }) => isStdout(to))) {
       throw new ShipperError(
         'USAGE',
         'Cannot verify standard output: what was written there cannot be read back',

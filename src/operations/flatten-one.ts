@@ -1,10 +1,18 @@
 // One platform of a flatten: its root is planned, the gates are asked, the flat layer goes into every sink.
 import type { Compression } from '../blob/compressor.ts';
+import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
-import { type Digest, digestOf } from '../core/digest.ts';
+import { algorithmOf, type Digest, digestOf } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { type ConfigEdit, editConfig } from '../image/config.ts';
-import type { FinishedImage, Image, ImageSink, RawConfig, StoredLayer } from '../image/image.ts';
+import type {
+  FinishedImage,
+  Image,
+  ImageSink,
+  Layer,
+  RawConfig,
+  StoredLayer,
+} from '../image/image.ts';
 import { buildManifest } from '../image/manifest.ts';
 import { layerType, typesOf } from '../image/media-types.ts';
 import { formatPlatform } from '../image/platform.ts';
@@ -99,10 +107,24 @@ async function putLayer(
 ): Promise<StoredLayer> {
   const [layer] = root.image.layers;
   const isStoredSo =
+    isAlreadyFlat &&
     layer !== undefined &&
-    layer.descriptor.mediaType === layerType(root.image.family, compression.kind);
-  if (isAlreadyFlat && isStoredSo) return sink.copyLayer(ctx, layer);
+    layer.descriptor.mediaType === layerType(root.image.family, compression.kind) &&
+    (await isStoredAs(ctx, layer, compression.kind));
+  if (isStoredSo) return sink.copyLayer(ctx, layer);
   return sink.putLayer(ctx, root.producer, compression);
+}
+
+/** Whether the stored bytes can be passed on under their type and digest: types lie, and archives may have neither. */
+async function isStoredAs(ctx: Context, layer: Layer, kind: Compression['kind']): Promise<boolean> {
+  const { digest } = layer.descriptor;
+  // Without a manifest the digest is the tar's own, which compressed bytes do not have.
+  if (algorithmOf(digest) !== 'sha256' || (kind !== 'none' && digest === layer.diffId))
+    return false;
+  await using stored = await layer.openStored(ctx);
+  const head = new Uint8Array(SNIFF_BYTES);
+  stored.readSync(head, 0);
+  return sniffCompression(head) === (kind === 'none' ? 'plain' : kind);
 }
 
 function flatConfig(
@@ -154,9 +176,11 @@ function flatManifest(
 
 /** Whether the source's own manifest describes what was written. */
 function isSameContent(image: Image, config: RawConfig, layer: StoredLayer): boolean {
+  const stored = image.layers[0]?.descriptor;
   return (
     image.config.descriptor.digest === config.descriptor.digest &&
-    image.layers[0]?.descriptor.digest === layer.descriptor.digest
+    stored?.digest === layer.descriptor.digest &&
+    stored.mediaType === layer.descriptor.mediaType
   );
 }
 

@@ -40,7 +40,8 @@ export async function openRoot(
   refuseForeign(image, options.allowNondistributable ?? false);
   const layers: LayerTar[] = [];
   const close = async () => {
-    for (const layer of layers) await layer[Symbol.asyncDispose]();
+    // Layers open side by side: after a failure some may be missing before others.
+    for (const layer of layers.filter(Boolean)) await layer[Symbol.asyncDispose]();
   };
   try {
     await runAll(

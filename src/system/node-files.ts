@@ -186,6 +186,8 @@ class NodeFile implements WritableFile {
   readonly fd: number;
   readonly size: number;
   #isOpen = true;
+  /** Calls on pool threads, which use the descriptor until they end. */
+  readonly #running = new Set<Promise<void>>();
 
   constructor(path: string, fd: number) {
     this.path = path;
@@ -204,20 +206,33 @@ class NodeFile implements WritableFile {
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
-    return during('write', this.path, () => writeAll(this.fd, bytes, position));
+    return this.#run('write', () => writeAll(this.fd, bytes, position));
   }
 
   dataSync(): Promise<void> {
-    return during('flush', this.path, () => viaCallback((done) => fdatasync(this.fd, done)));
+    return this.#run('flush', () => viaCallback((done) => fdatasync(this.fd, done)));
   }
 
   sync(): Promise<void> {
-    return during('flush', this.path, () => viaCallback((done) => fsync(this.fd, done)));
+    return this.#run('flush', () => viaCallback((done) => fsync(this.fd, done)));
+  }
+
+  /** A descriptor that was closed may be another file's by the time a late call gets to it, so there are none. */
+  #run(verb: string, action: () => Promise<void>): Promise<void> {
+    const running = during(verb, this.path, () => {
+      if (!this.#isOpen) throw new Error('it was closed before');
+      return action();
+    });
+    this.#running.add(running);
+    const done = () => void this.#running.delete(running);
+    running.then(done, done);
+    return running;
   }
 
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    await Promise.allSettled(this.#running);
     duringSync('close', this.path, () => closeSync(this.fd));
   }
 

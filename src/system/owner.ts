@@ -5,8 +5,15 @@ import { readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { TempOwner } from './system.ts';
 
-/** The owner of this process's temporary files; registers an exit hook once. */
+let owner: TempOwner | undefined;
+
+/** The owner of this process's temporary files: one, however many Systems there are. */
 export function processOwner(): TempOwner {
+  owner ??= createOwner();
+  return owner;
+}
+
+function createOwner(): TempOwner {
   const machine = machineTag();
   const tag = `${machine}-${process.pid}-${startTime(process.pid) ?? 0}`;
   const toRemove = new Set<string>();

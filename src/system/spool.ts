@@ -55,6 +55,11 @@ export async function requireSpace(
   );
 }
 
+/** Whether a name in a folder is one of a temporary file. */
+export function isTempName(name: string): boolean {
+  return name.includes(MARK) && name.endsWith(SUFFIX);
+}
+
 /** The folder of a path, and the name in it. */
 export function splitPath(path: string): { readonly folder: string; readonly name: string } {
   const slash = path.lastIndexOf('/');
@@ -92,16 +97,32 @@ async function createIn(
 
 /** Removes files of runs that are dead for sure, or foreign and old. A live run's file is never touched. */
 async function sweep(system: System, folder: string, prefix: string): Promise<void> {
-  const { files } = system;
-  for (const name of await files.list(folder)) {
+  for (const name of await listOrNothing(system.files, folder)) {
     if (!name.startsWith(prefix) || !name.endsWith(SUFFIX)) continue;
     const tag = name.slice(prefix.length + 1, -SUFFIX.length).replace(/-[0-9a-f]+$/, '');
-    const path = `${folder}/${name}`;
-    const facts = await files.lstat(path);
-    // In a folder that all may write, only a plain file can be ours.
-    if (facts?.kind !== 'file') continue;
-    const isOld = system.clock.now() - facts.mtimeMs > FOREIGN_AGE_MS;
-    if (files.owner.isDead(tag) ?? isOld) await files.remove(path);
+    try {
+      await sweepOne(system, `${folder}/${name}`, tag);
+    } catch {
+      // In a folder like /tmp the left-overs of others cannot be removed, which is no reason to stop.
+    }
+  }
+}
+
+async function sweepOne(system: System, path: string, tag: string): Promise<void> {
+  const { files } = system;
+  const facts = await files.lstat(path);
+  // In a folder that all may write, only a plain file can be ours.
+  if (facts?.kind !== 'file') return;
+  const isOld = system.clock.now() - facts.mtimeMs > FOREIGN_AGE_MS;
+  if (files.owner.isDead(tag) ?? isOld) await files.remove(path);
+}
+
+/** A folder that may be written and not listed is no place to sweep; one that is not there shows when it is used. */
+async function listOrNothing(files: Files, folder: string): Promise<readonly string[]> {
+  try {
+    return await files.list(folder);
+  } catch {
+    return [];
   }
 }
 

@@ -54,7 +54,8 @@ export function folderBlobs(system: System, folder: string, name: string): BlobS
     },
     async file(child) {
       const path = `${folder}/${child}`;
-      if ((await files.stat(path)) === undefined) return undefined;
+      // A pipe of that name would be waited for without end.
+      if ((await files.stat(path))?.kind !== 'file') return undefined;
       return files.read(path, LIMITS.metadataBytes);
     },
   };

@@ -2,13 +2,20 @@
 // and that is what makes the image visible. Other images of the layout stay.
 
 import { createHash } from 'node:crypto';
+import { throwIfAborted } from '../core/context.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Descriptor, ImageSink, Publication } from '../image/image.ts';
 import { isObject, type JsonValue, member, parseJsonObject } from '../image/json-text.ts';
 import { OCI_INDEX } from '../image/media-types.ts';
-import { createBeside, requireSpace, splitPath, type TempFile } from '../system/spool.ts';
+import {
+  createBeside,
+  isTempName,
+  requireSpace,
+  splitPath,
+  type TempFile,
+} from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import { LAYOUT_FILE, metadataBlobs } from './archive-tail.ts';
 import { FlushingFile } from './flushing-file.ts';
@@ -40,6 +47,8 @@ class LayoutSink implements ImageSink {
   readonly #options: SinkOptions;
   /** Blobs that wait for the commit, by the path that they will have. */
   readonly #pending = new Map<string, TempFile>();
+  /** Folders that this run made, outermost first. */
+  #made: readonly string[] = [];
   #isNew = false;
   #isCommitted = false;
 
@@ -55,56 +64,78 @@ class LayoutSink implements ImageSink {
     const facts = await files.stat(this.#folder);
     if (facts !== undefined && facts.kind !== 'directory')
       throw this.#conflict('there is a file of that name');
-    this.#isNew = facts === undefined || (await files.list(this.#folder)).length === 0;
-    if (!this.#isNew && (await files.stat(`${this.#folder}/${LAYOUT_FILE.name}`)) === undefined) {
+    const names = facts === undefined ? [] : await files.list(this.#folder);
+    this.#isNew = !names.includes(LAYOUT_FILE.name);
+    // Blobs alone are what a run leaves that was killed, or one that is not done yet.
+    if (this.#isNew && names.some((name) => name !== 'blobs' && !isTempName(name))) {
       throw this.#conflict('the folder is not empty and no OCI layout');
     }
     if (facts === undefined) await this.#requireParent();
-    await files.makeDirectory(`${this.#folder}/blobs/sha256`);
+    await this.#makeFolders();
+  }
+
+  async #makeFolders(): Promise<void> {
+    const made: string[] = [];
+    for (const path of ['', '/blobs', '/blobs/sha256'].map((end) => this.#folder + end)) {
+      if ((await this.#system.files.stat(path)) !== undefined) continue;
+      await this.#system.files.makeDirectory(path);
+      made.push(path);
+    }
+    this.#made = made;
   }
 
   reserve: ImageSink['reserve'] = (_ctx, bytes) =>
     requireSpace(this.#system.files, this.#folder, bytes, this.name);
 
   putLayer: ImageSink['putLayer'] = async (ctx, layer, compression) => {
-    const temp = await this.#createBlob();
-    const file = new FlushingFile(temp.file);
-    const stored = await storeLayer(
-      this.#system,
-      ctx,
-      layer,
-      compression,
-      this.#options.jobs,
-      (bytes, position) => file.write(bytes, position),
-    );
-    await file.settle();
-    this.#keep(stored.digest, temp);
+    const stored = await this.#newBlob(async (temp) => {
+      const file = new FlushingFile(temp.file);
+      const done = await storeLayer(
+        this.#system,
+        ctx,
+        layer,
+        compression,
+        this.#options.jobs,
+        (bytes, position) => file.write(bytes, position),
+      );
+      await file.settle();
+      return done;
+    });
     return describeLayer(stored, compression, this.#options.family);
   };
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
     await using source = await layer.openStored(ctx);
-    const temp = await this.#createBlob();
-    const hash = createHash('sha256');
-    const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
-    for (let at = 0; at < source.size; ) {
-      const read = source.readSync(buffer, at);
-      if (read === 0) break;
-      hash.update(buffer.subarray(0, read));
-      await temp.file.write(buffer.subarray(0, read), at);
-      at += read;
-    }
-    this.#keep(digestFromHex('sha256', hash.digest('hex')), temp);
+    await this.#newBlob(async (temp) => {
+      const hash = createHash('sha256');
+      const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
+      for (let at = 0; at < source.size; ) {
+        throwIfAborted(ctx);
+        const read = source.readSync(buffer, at);
+        if (read === 0) break;
+        hash.update(buffer.subarray(0, read));
+        await temp.file.write(buffer.subarray(0, read), at);
+        at += read;
+      }
+      return { digest: digestFromHex('sha256', hash.digest('hex')) };
+    });
     return describeCopy(layer);
   };
 
   commit: ImageSink['commit'] = async (_ctx, publication) => {
+    const { files } = this.#system;
     for (const { descriptor, bytes } of metadataBlobs(publication)) {
-      const temp = await this.#createBlob();
-      await temp.file.write(bytes, 0);
-      this.#keep(descriptor.digest, temp);
+      await this.#newBlob(async (temp) => {
+        await temp.file.write(bytes, 0);
+        return descriptor;
+      });
     }
-    for (const [path, temp] of this.#pending) await temp.moveTo(path);
+    for (const [path, temp] of this.#pending) {
+      await files.makeDirectory(splitPath(path).folder);
+      await temp.moveTo(path);
+    }
+    // A folder is as durable as its name in the folder above.
+    for (const path of this.#made) await files.syncDirectory(splitPath(path).folder);
     if (this.#isNew) await this.#replace(LAYOUT_FILE.name, LAYOUT_FILE.bytes);
     await this.#replace('index.json', await this.#newIndex(publication));
     this.#isCommitted = true;
@@ -112,7 +143,16 @@ class LayoutSink implements ImageSink {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const temp of this.#pending.values()) await temp[Symbol.asyncDispose]();
-    if (this.#isNew && !this.#isCommitted) await this.#system.files.remove(this.#folder);
+    if (!this.#isCommitted) await this.#removeFolders();
+  }
+
+  /** Takes back the folders that this run made, unless another run has put something there meanwhile. */
+  async #removeFolders(): Promise<void> {
+    const { files } = this.#system;
+    for (const path of [...this.#made].reverse()) {
+      if ((await files.list(path)).length > 0) return;
+      await files.remove(path);
+    }
   }
 
   /** The folder of a new layout must exist: a mistyped path should not make a tree of folders. */
@@ -124,16 +164,27 @@ class LayoutSink implements ImageSink {
     });
   }
 
-  #createBlob(): Promise<TempFile> {
-    return createBeside(this.#system, `${this.#folder}/blobs/sha256/blob`);
+  /** Makes a file with what `fill` writes, to be moved to its digest on commit. */
+  async #newBlob<T extends { readonly digest: Digest }>(
+    fill: (temp: TempFile) => Promise<T>,
+  ): Promise<T> {
+    const temp = await createBeside(this.#system, `${this.#folder}/blobs/sha256/blob`);
+    try {
+      const filled = await fill(temp);
+      await this.#keep(filled.digest, temp);
+      return filled;
+    } catch (error) {
+      await temp[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** A blob is kept once; `moveTo` over a blob of the same digest changes nothing. */
-  #keep(digest: Digest, temp: TempFile): void {
+  async #keep(digest: Digest, temp: TempFile): Promise<void> {
     const path = `${this.#folder}/${blobPath(digest)}`;
     const before = this.#pending.get(path);
     this.#pending.set(path, temp);
-    if (before !== undefined) void before[Symbol.asyncDispose]();
+    await before?.[Symbol.asyncDispose]();
   }
 
   async #replace(name: string, bytes: Uint8Array): Promise<void> {

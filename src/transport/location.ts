@@ -72,6 +72,11 @@ export function resolvePath(system: System, path: string): string {
   return path.startsWith('/') ? path : `${system.cwd}/${path}`;
 }
 
+/** Whether an image that is written there goes to standard output. */
+export function isStdout(location: Location): boolean {
+  return location.kind === 'stdio' || ('path' in location && location.path === '-');
+}
+
 /** The inverse of {@link parseLocation}, with the transport spelled out. */
 export function formatLocation(location: Location): string {
   switch (location.kind) {

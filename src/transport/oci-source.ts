@@ -131,7 +131,7 @@ class SetReader {
     const what = `the manifest ${descriptor.digest} of ${this.#options.name}`;
     const bytes = await readMetadata(this.#store, descriptor, what);
     const parsed = parseManifest(bytes, descriptor.mediaType || undefined, what);
-    if (parsed.kind === 'manifest') await this.#readManifest(descriptor, bytes, parsed, tags);
+    if (parsed.kind === 'manifest') await this.#readManifest(entry, bytes, parsed, tags);
     else {
       this.#isIndex = true;
       this.#annotations = parsed.annotations;
@@ -140,11 +140,12 @@ class SetReader {
   }
 
   async #readManifest(
-    descriptor: Descriptor,
+    entry: IndexEntry,
     bytes: Uint8Array,
     manifest: ParsedManifest,
     tags: readonly string[],
   ): Promise<void> {
+    const { descriptor } = entry;
     if (isArtifact(manifest)) {
       this.#attest(
         descriptor,
@@ -161,13 +162,14 @@ class SetReader {
         `the manifest has ${manifest.layers.length} layers and the configuration ${config.diffIds.length} diff_ids`,
       );
     }
-    if (this.#platform !== undefined && !matchesPlatform(config.platform, this.#platform)) {
+    const platform = fullPlatform(config.platform, entry.platform);
+    if (this.#platform !== undefined && !matchesPlatform(platform, this.#platform)) {
       this.#candidates += 1;
       return;
     }
     this.#images.push({
       name: this.#options.name,
-      platform: config.platform,
+      platform,
       family: manifest.family,
       manifest: {
         descriptor: { ...descriptor, mediaType: descriptor.mediaType || manifestType(bytes) },
@@ -213,6 +215,12 @@ class SetReader {
   #bad(reason: string): ShipperError {
     return new ShipperError('BAD_IMAGE', `Cannot open ${this.#options.name}: ${reason}`);
   }
+}
+
+/** Older builders name the variant in the index only, where it is what tells arm/v6 from arm/v7. */
+function fullPlatform(own: Platform, listed: Platform | undefined): Platform {
+  const variant = own.variant ?? listed?.variant;
+  return variant === undefined || variant === '' ? own : { ...own, variant };
 }
 
 function manifestType(bytes: Uint8Array): string {
