@@ -56,8 +56,8 @@ export interface Engine extends AsyncDisposable {
   /**
    * `GET /images/{name}/get`: the stream of `docker save`. Always pass a tag or id: a bare repository exports all its
    * tags. Fails when the connection ends early as far as HTTP can tell; the tar's own end is the caller's to check.
-   * `platform` is `os/architecture[/variant]`; an engine below API 1.48 has one platform of an image, and it is
-   * `NOT_FOUND` when that is another. Leaving the iteration early closes the connection.
+   * `platform` is `os/architecture[/variant]`; an engine below API 1.48 shows one platform of an image, and it is
+   * `NOT_FOUND` when that is another (with containerd's store it has all: do not ask for one). Leaving the iteration early closes the connection.
    */
   saveImage(ctx: Context, name: string, platform?: string): AsyncIterable<Uint8Array>;
   /**

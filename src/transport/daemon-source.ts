@@ -2,6 +2,7 @@
 import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { Engine } from '../engine/engine.ts';
+import { apiHas } from '../engine/terms.ts';
 import type { ImageSource, Platform } from '../image/image.ts';
 import { formatPlatform } from '../image/platform.ts';
 import {
@@ -56,7 +57,9 @@ async function exportImage(
       },
     );
   }
-  const wanted = platform === undefined ? undefined : formatPlatform(platform);
+  // Containerd's store keeps several platforms; an older engine with it gives all that it has, to choose from here.
+  const givesAll = facts.store === 'containerd' && !apiHas(facts.apiVersion, '1.48');
+  const wanted = platform === undefined || givesAll ? undefined : formatPlatform(platform);
   const stream = engine.saveImage(ctx, name, wanted);
   const label = `docker-daemon:${name}`;
   const archive = await openArchiveStream(system, ctx, stream, label, image.sizeBytes);

@@ -34,7 +34,7 @@ export async function shipper(
   const env = { ...engine.env, DOCKER_HOST: undefined, TMPDIR: tmpdir, ...options.env };
   try {
     const call = [CLI, ...args, '--host', host];
-    const result = await tryRun(process.execPath, call, { ...others, env });
+    const result = await tryRun(process.execPath, call, { cwd: tmpdir, ...others, env });
     return { ...result, leftovers: readdirSync(tmpdir) };
   } finally {
     rmSync(tmpdir, { recursive: true, force: true });
