@@ -164,10 +164,14 @@ function readMembers(region: Region, name: string): Map<string, Member> {
     size: region.size,
     readSync: (target: Uint8Array, position: number) => readRegion(region, target, position),
   };
+  let entries = 0;
   try {
-    for (const entry of scanTar(source)) addMember(members, entry);
+    for (const entry of scanTar(source)) {
+      entries += 1;
+      addMember(members, entry);
+    }
   } catch (error) {
-    throw notAnArchive(error, name, members.size);
+    throw notAnArchive(error, name, entries);
   }
   if (members.size === 0) {
     throw new ShipperError(
@@ -203,9 +207,9 @@ function addMember(members: Map<string, Member>, entry: Entry): void {
     members.set(path, { kind: 'alias', target: clean(entry.linkTarget) });
 }
 
-function notAnArchive(error: unknown, name: string, members: number): unknown {
+function notAnArchive(error: unknown, name: string, entries: number): unknown {
   if (!isShipperError(error)) return error;
-  const isTar = members > 0 || error.code !== 'BAD_LAYER';
+  const isTar = entries > 0 || error.code !== 'BAD_LAYER';
   const reason = isTar ? error.message : 'it is not a tar archive, nor one in gzip or zstd';
   const code =
     error.code === 'BAD_LAYER' || error.code === 'UNSAFE_ENTRY' ? 'BAD_ARCHIVE' : error.code;

@@ -33,11 +33,12 @@ export function storedLayer(system: System, facts: StoredLayerFacts): Layer {
     descriptor: facts.descriptor,
     diffId: facts.diffId,
     async open(ctx) {
-      const opened = await facts.open();
+      let opened: OpenRegion | undefined;
       try {
+        opened = await facts.open();
         return await openLayer(system, ctx, facts, opened);
       } catch (error) {
-        await opened[Symbol.asyncDispose]();
+        await opened?.[Symbol.asyncDispose]();
         throw inLayer(error, facts);
       }
     },
