@@ -1,7 +1,7 @@
 // Makes the archive that the benchmark measures on: a `docker save` archive of an image as packages are installed,
 // copied, chowned and purged, with about 1.1 GB, 60,000 entries and 12 layers. The same bytes each time.
 //
-//   node bench/make-archive.mjs FILE [--scale N]     N times the entries, sizes as they are
+//   node bench/make-archive.mjs FILE [--entries N] [--sizes N]     N times the entries, or files N times as large
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { encodeHeader } from '../dist/tar/encode.js';
@@ -27,7 +27,9 @@ function makePool(bytes) {
   const pool = Buffer.alloc(bytes);
   const words = Array.from({ length: 4096 }, () => {
     const length = 3 + Math.floor(random() * 12);
-    return Array.from({ length }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join('');
+    return Array.from({ length }, () => String.fromCharCode(97 + Math.floor(random() * 26))).join(
+      '',
+    );
   });
   for (let at = 0; at < bytes; ) {
     if (random() < 0.25) {
@@ -42,8 +44,15 @@ function makePool(bytes) {
 
 const pool = makePool(16 * 1024 * 1024);
 
+/** How much larger files are than in the plain archive. */
+let sizeScale = 1;
+
 /** File sizes as in /usr: most are small, some are libraries. */
 function fileSize() {
+  return Math.floor(plainSize() * sizeScale);
+}
+
+function plainSize() {
   const draw = random();
   if (draw < 0.55) return Math.floor(random() * 4096);
   if (draw < 0.93) return Math.floor(random() * 24_000);
@@ -83,7 +92,7 @@ class LayerWriter {
     this.bytes(encodeHeader(head(type, path, { ...options, size })));
     this.entries += 1;
     if (size === 0) return;
-    const from = Math.floor(random() * Math.max(1, pool.length - size));
+    const from = Math.floor(random() * Math.max(1, pool.length / 2));
     for (let left = size; left > 0; ) {
       const part = Math.min(left, pool.length - from);
       this.bytes(pool.subarray(from, from + part));
@@ -105,8 +114,25 @@ class LayerWriter {
   }
 }
 
-function head(type, path, { size = 0, linkTarget = '', uid = 0, mode = type === 'directory' ? 0o755 : 0o644 }) {
-  return { type, path, linkTarget, mode, uid, gid: uid, size, mtimeSeconds: 1_700_000_000, mtimeNanos: 0, devMajor: 0, devMinor: 0, xattrs: undefined };
+function head(
+  type,
+  path,
+  { size = 0, linkTarget = '', uid = 0, mode = type === 'directory' ? 0o755 : 0o644 },
+) {
+  return {
+    type,
+    path,
+    linkTarget,
+    mode,
+    uid,
+    gid: uid,
+    size,
+    mtimeSeconds: 1_700_000_000,
+    mtimeNanos: 0,
+    devMajor: 0,
+    devMinor: 0,
+    xattrs: undefined,
+  };
 }
 
 /** A tree of folders and files below `top`; returns what was made. */
@@ -141,58 +167,90 @@ function recipe(scale) {
     install('opt/gcc', 9000),
     install('opt/node', 8000),
     (layer) => {
-      for (const { path } of trees['opt/perl']) layer.entry('link', path.replace('opt/perl', 'srv'), { linkTarget: path });
+      for (const { path } of trees['opt/perl'])
+        layer.entry('link', path.replace('opt/perl', 'srv'), { linkTarget: path });
     },
     (layer) => {
-      for (const { path, size } of trees['opt/perl'].slice(0, 3000 * scale)) layer.entry('file', path.replace('opt/perl', 'srv'), { size, uid: 1000 });
+      for (const { path, size } of trees['opt/perl'].slice(0, 3000 * scale))
+        layer.entry('file', path.replace('opt/perl', 'srv'), { size, uid: 1000 });
     },
     (layer) => layer.entry('file', 'opt/.wh.gcc'),
     (layer) => {
-      for (const { path } of trees['opt/python'].slice(0, 3000 * scale)) layer.entry('file', path.replace(/([^/]+)$/, '.wh.$1'));
+      for (const { path } of trees['opt/python'].slice(0, 3000 * scale))
+        layer.entry('file', path.replace(/([^/]+)$/, '.wh.$1'));
     },
     (layer) => {
-      for (let i = 0; i < 200; i += 1) layer.entry('file', `var/blob-${String(i).padStart(3, '0')}`, { size: 65_536 });
+      for (let i = 0; i < 200; i += 1)
+        layer.entry('file', `var/blob-${String(i).padStart(3, '0')}`, { size: 65_536 });
     },
     (layer) => {
-      for (let i = 0; i < 200; i += 2) layer.entry('file', `var/.wh.blob-${String(i).padStart(3, '0')}`);
+      for (let i = 0; i < 200; i += 2)
+        layer.entry('file', `var/.wh.blob-${String(i).padStart(3, '0')}`);
     },
   ];
 }
 
 /** Writes the archive. */
-export function makeArchive(file, scale = 1) {
+export function makeArchive(file, { entries = 1, sizes = 1 } = {}) {
+  sizeScale = sizes;
   const fd = openSync(file, 'w');
   const layers = [];
   let at = 0;
-  for (const write of recipe(scale)) {
+  for (const write of recipe(entries)) {
     const layer = new LayerWriter(fd, at);
     write(layer);
     layers.push(layer.finish());
     at = layers.at(-1).end;
   }
-  const config = Buffer.from(JSON.stringify({
-    architecture: 'amd64',
-    os: 'linux',
-    created: '2026-01-01T00:00:00Z',
-    config: { Cmd: ['/bin/sh'], Env: ['PATH=/usr/bin'] },
-    history: layers.map((_, i) => ({ created: '2026-01-01T00:00:00Z', created_by: `RUN step ${i}` })),
-    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => `sha256:${diffId}`) },
-  }));
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      created: '2026-01-01T00:00:00Z',
+      config: { Cmd: ['/bin/sh'], Env: ['PATH=/usr/bin'] },
+      history: layers.map((_, i) => ({
+        created: '2026-01-01T00:00:00Z',
+        created_by: `RUN step ${i}`,
+      })),
+      rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => `sha256:${diffId}`) },
+    }),
+  );
   const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
-  const manifest = Buffer.from(JSON.stringify([{ Config: configName, RepoTags: ['bench:latest'], Layers: layers.map(({ name }) => name) }]));
-  for (const [name, bytes] of [[configName, config], ['manifest.json', manifest]]) {
+  const manifest = Buffer.from(
+    JSON.stringify([
+      { Config: configName, RepoTags: ['bench:latest'], Layers: layers.map(({ name }) => name) },
+    ]),
+  );
+  for (const [name, bytes] of [
+    [configName, config],
+    ['manifest.json', manifest],
+  ]) {
     const padding = Buffer.alloc((BLOCK - (bytes.length % BLOCK)) % BLOCK);
-    const member = Buffer.concat([encodeHeader(head('file', name, { size: bytes.length })), bytes, padding]);
+    const member = Buffer.concat([
+      encodeHeader(head('file', name, { size: bytes.length })),
+      bytes,
+      padding,
+    ]);
     writeSync(fd, member, 0, member.length, at);
     at += member.length;
   }
   writeSync(fd, Buffer.alloc(2 * BLOCK), 0, 2 * BLOCK, at);
   closeSync(fd);
-  return { bytes: at + 2 * BLOCK, entries: layers.reduce((sum, { entries }) => sum + entries, 0), layers: layers.length };
+  return {
+    bytes: at + 2 * BLOCK,
+    entries: layers.reduce((sum, { entries }) => sum + entries, 0),
+    layers: layers.length,
+  };
+}
+
+/** The number behind an option of the command line. */
+function option(name) {
+  const at = process.argv.indexOf(name);
+  return at < 0 ? 1 : Number(process.argv[at + 1]);
 }
 
 if (process.argv[1]?.endsWith('make-archive.mjs')) {
-  const scale = process.argv.indexOf('--scale');
-  const made = makeArchive(process.argv[2] ?? 'bench.tar', scale < 0 ? 1 : Number(process.argv[scale + 1]));
+  const scales = { entries: option('--entries'), sizes: option('--sizes') };
+  const made = makeArchive(process.argv[2] ?? 'bench.tar', scales);
   process.stdout.write(`${JSON.stringify(made)}\n`);
 }

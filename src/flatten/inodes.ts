@@ -29,15 +29,19 @@ export type InodeFacts = Pick<
 >;
 
 // Fields of a row.
-const TYPE = 0;
-const MODE = 1;
-const UID = 2;
-const GID = 3;
-const MTIME_NANOS = 4;
-const LAYER = 5;
-const LINKS = 6;
-const XATTRS = 7;
-const FIELDS = 8;
+// KIND packs what is small: the mode in 12 bits, the type in 4, the layer above them.
+const KIND = 0;
+const UID = 1;
+const GID = 2;
+const MTIME_NANOS = 3;
+const LINKS = 4;
+const XATTRS = 5;
+const FIELDS = 6;
+
+const MODE_MASK = 0xfff;
+const TYPE_SHIFT = 12;
+const TYPE_MASK = 0xf;
+const LAYER_SHIFT = 16;
 
 // Wide fields of a row. WHERE is the offset of a file's content, or both numbers of a device.
 const SIZE = 0;
@@ -61,10 +65,9 @@ export class InodeTable {
   create(entry: Entry, layer: number): InodeId {
     const inode = this.#free.pop() ?? this.#count++;
     const type = entry.type as InodeType;
-    this.#rows.set(inode, TYPE, TYPES.indexOf(type));
+    this.#setKind(inode, type, layer);
     this.setFacts(inode, entry);
     this.#wide.set(inode, SIZE, entry.size);
-    this.#rows.set(inode, LAYER, layer);
     this.#rows.set(inode, LINKS, 0);
     const isDevice = type === 'char' || type === 'block';
     this.#wide.set(
@@ -80,16 +83,20 @@ export class InodeTable {
   /** Makes a directory that no entry describes: 0755 root:root, mtime 0 (`flatten.md` 2). */
   createImplied(layer: number): InodeId {
     const inode = this.#free.pop() ?? this.#count++;
-    this.#rows.set(inode, TYPE, TYPES.indexOf('directory'));
+    this.#setKind(inode, 'directory', layer);
     this.setFacts(inode, IMPLIED);
     this.#wide.set(inode, SIZE, 0);
-    this.#rows.set(inode, LAYER, layer);
     this.#rows.set(inode, LINKS, 0);
     return inode;
   }
 
+  #setKind(inode: InodeId, type: InodeType, layer: number): void {
+    this.#rows.set(inode, KIND, (layer << LAYER_SHIFT) | (TYPES.indexOf(type) << TYPE_SHIFT));
+  }
+
   setFacts(inode: InodeId, facts: InodeFacts): void {
-    this.#rows.set(inode, MODE, facts.mode);
+    const kind = this.#rows.get(inode, KIND);
+    this.#rows.set(inode, KIND, (kind & ~MODE_MASK) | facts.mode);
     this.#rows.set(inode, UID, facts.uid);
     this.#rows.set(inode, GID, facts.gid);
     this.#wide.set(inode, MTIME_SECONDS, facts.mtimeSeconds);
@@ -117,7 +124,7 @@ export class InodeTable {
   }
 
   type(inode: InodeId): InodeType {
-    return TYPES[this.#rows.get(inode, TYPE)] ?? 'file';
+    return TYPES[(this.#rows.get(inode, KIND) >>> TYPE_SHIFT) & TYPE_MASK] ?? 'file';
   }
 
   size(inode: InodeId): number {
@@ -125,7 +132,7 @@ export class InodeTable {
   }
 
   layer(inode: InodeId): number {
-    return this.#rows.get(inode, LAYER);
+    return this.#rows.get(inode, KIND) >>> LAYER_SHIFT;
   }
 
   symlinkTarget(inode: InodeId): string {
@@ -134,7 +141,7 @@ export class InodeTable {
 
   facts(inode: InodeId): InodeFacts {
     return {
-      mode: this.#rows.get(inode, MODE),
+      mode: this.#rows.get(inode, KIND) & MODE_MASK,
       uid: this.#rows.getUnsigned(inode, UID),
       gid: this.#rows.getUnsigned(inode, GID),
       mtimeSeconds: this.#wide.get(inode, MTIME_SECONDS),
@@ -146,7 +153,7 @@ export class InodeTable {
   /** Whether it is what an engine makes where no entry says anything: 0755 root:root without attributes. */
   isPlainDirectory(inode: InodeId): boolean {
     return (
-      this.#rows.get(inode, MODE) === IMPLIED.mode &&
+      (this.#rows.get(inode, KIND) & MODE_MASK) === IMPLIED.mode &&
       this.#rows.getUnsigned(inode, UID) === 0 &&
       this.#rows.getUnsigned(inode, GID) === 0 &&
       this.#rows.get(inode, XATTRS) === 0
@@ -162,7 +169,7 @@ export class InodeTable {
       type,
       path,
       linkTarget: type === 'symlink' ? this.symlinkTarget(inode) : '',
-      mode: type === 'symlink' ? 0o777 : this.#rows.get(inode, MODE),
+      mode: type === 'symlink' ? 0o777 : this.#rows.get(inode, KIND) & MODE_MASK,
       uid: this.#rows.getUnsigned(inode, UID),
       gid: this.#rows.getUnsigned(inode, GID),
       size: type === 'file' ? this.#wide.get(inode, SIZE) : 0,
@@ -176,7 +183,7 @@ export class InodeTable {
 
   content(inode: InodeId): Content {
     return {
-      layer: this.#rows.get(inode, LAYER),
+      layer: this.#rows.get(inode, KIND) >>> LAYER_SHIFT,
       offset: this.#wide.get(inode, WHERE),
       size: this.#wide.get(inode, SIZE),
       sparse: this.#sparse.get(inode),

@@ -9,6 +9,7 @@ import type { NodeId } from './path-tree.ts';
 import { type MergePolicy, type Warning, type WarningCode, Warnings } from './policy.ts';
 import type { RemovedSummary } from './removed.ts';
 import type { LayerEffect, RootTree } from './root-tree.ts';
+import { IntTable } from './table.ts';
 
 /** One entry of the output: a header, and for a file its content. */
 export interface PlanStep {
@@ -86,7 +87,7 @@ function tooLarge(limit: number): ShipperError {
 
 /** Depth first, parents first, siblings by name bytes; the first name of an inode carries it, the others link to it. */
 function* walk(tree: RootTree): Generator<PlanStep, void, undefined> {
-  const carriers = new Map<InodeId, string>();
+  const carriers = new IntTable(1);
   const rootInode = tree.names.inode(tree.root);
   if (!tree.inodes.isPlainDirectory(rootInode)) yield rootStep(tree, rootInode);
   const open: { path: string; children: Int32Array; at: number }[] = [
@@ -114,18 +115,13 @@ function rootStep(tree: RootTree, inode: InodeId): PlanStep {
   return { head, inode, content: undefined };
 }
 
-function stepOf(
-  tree: RootTree,
-  node: NodeId,
-  path: string,
-  carriers: Map<InodeId, string>,
-): PlanStep {
+function stepOf(tree: RootTree, node: NodeId, path: string, carriers: IntTable): PlanStep {
   const inode = tree.names.inode(node);
   const head = tree.inodes.head(inode, path);
   if (head.type !== 'directory' && tree.inodes.names(inode) > 1) {
-    const carrier = carriers.get(inode);
-    if (carrier === undefined) carriers.set(inode, path);
-    else return { head: linkHead(head, carrier), inode, content: undefined };
+    const carrier: NodeId = carriers.get(inode, 0);
+    if (carrier === 0) carriers.set(inode, 0, node);
+    else return { head: linkHead(head, tree.path(carrier)), inode, content: undefined };
   }
   return { head, inode, content: head.type === 'file' ? tree.inodes.content(inode) : undefined };
 }

@@ -1,0 +1,162 @@
+// The benchmark: ratios against limits and peers, measured in one run.
+//
+//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [--runs N] [--write]
+//
+// Without words: archive, memory and start. `daemon` wants DOCKER_HOST of a graph-driver engine that may be filled;
+// `large` makes a 10 GB archive. `--write` adds the figures to bench/RESULTS.md.
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { makeArchive } from './make-archive.mjs';
+import { measure, median, megabytes, seconds, which } from './measure.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const work = process.env.SHIPPER_BENCH_DIR ?? join(root, 'bench', '.work');
+const shipper = `${process.execPath} ${join(root, 'dist', 'bin.js')}`;
+const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const sections = words.filter((word) => Number.isNaN(Number(word)));
+const runsAt = process.argv.indexOf('--runs');
+const runs = runsAt < 0 ? 5 : Number(process.argv[runsAt + 1]);
+const lines = [];
+
+function say(line) {
+  lines.push(line);
+  process.stdout.write(`${line}\n`);
+}
+
+function archive(name, scales) {
+  const file = join(work, name);
+  if (!existsSync(file)) {
+    const made = makeArchive(file, scales);
+    say(`made ${name}: ${megabytes(made.bytes)}, ${made.entries} entries, ${made.layers} layers`);
+  }
+  return file;
+}
+
+/** Archive to archive, against copying, flushing and hashing the output one after the other. */
+async function benchArchive() {
+  archive('image.tar', {});
+  const flatten = `${shipper} flatten image.tar -o flat.tar -q --progress quiet`;
+  const run = (command) => measure(command, { cwd: work });
+  await run(flatten);
+  const crane = which('crane');
+  const rows = { copy: [], flush: [], hash: [], shipper: [], rss: [], cpu: [], crane: [] };
+  for (let i = 0; i < runs; i += 1) {
+    for (const file of ['copy.tar', 'out.tar']) rmSync(join(work, file), { force: true });
+    await run('sync');
+    rows.copy.push((await run('cp flat.tar copy.tar')).seconds);
+    rows.flush.push((await run('sync copy.tar')).seconds);
+    rows.hash.push((await run('openssl dgst -sha256 flat.tar')).seconds);
+    await run('sync');
+    const ours = await run(flatten.replace('flat.tar', 'out.tar'));
+    rows.shipper.push(ours.seconds);
+    rows.rss.push(ours.bytes);
+    rows.cpu.push(ours.cpu);
+    if (crane !== undefined)
+      rows.crane.push(
+        (await measure(`${crane} export - out.crane.tar < image.tar`, { cwd: work })).seconds,
+      );
+  }
+  const limits = rows.copy.map((value, i) => value + rows.flush[i] + rows.hash[i]);
+  const limit = median(limits);
+  const ratio = median(rows.shipper.map((value, i) => value / limits[i]));
+  say(
+    `archive to archive: ${seconds(median(rows.shipper))} (${seconds(median(rows.cpu))} of CPU), peak ${megabytes(Math.max(...rows.rss))}`,
+  );
+  say(
+    `  cp ${seconds(median(rows.copy))} + sync ${seconds(median(rows.flush))} + sha256 ${seconds(median(rows.hash))} = ${seconds(limit)}: ratio ${ratio.toFixed(2)} (limit 1.50)`,
+  );
+  if (crane !== undefined) say(`  crane export: ${seconds(median(rows.crane))}`);
+}
+
+/** Peak memory for a million entries. */
+async function benchMemory() {
+  archive('million.tar', { entries: 18, sizes: 1 / 64 });
+  const { seconds: wall, bytes } = await measure(
+    `${shipper} flatten million.tar --dry-run -q --progress quiet`,
+    { cwd: work },
+  );
+  say(
+    `a million entries: peak ${megabytes(bytes)} (limit 256 MiB = 268 MB), ${seconds(wall)} for plan and digests`,
+  );
+}
+
+/** Peak memory for 10 GB. */
+async function benchLarge() {
+  archive('large.tar', { sizes: 11 });
+  const { seconds: wall, bytes } = await measure(
+    `${shipper} flatten large.tar -o large-flat.tar -q --progress quiet`,
+    { cwd: work },
+  );
+  rmSync(join(work, 'large-flat.tar'));
+  say(`10 GB: peak ${megabytes(bytes)}, ${seconds(wall)}`);
+}
+
+/** Start-up against a bare Node. */
+async function benchStart() {
+  const times = { bare: [], version: [] };
+  for (let i = 0; i < 4 * runs; i += 1) {
+    times.bare.push((await measure(`${process.execPath} -e 0`, { cwd: work })).seconds);
+    times.version.push((await measure(`${shipper} --version`, { cwd: work })).seconds);
+  }
+  const ratio = median(times.version) / median(times.bare);
+  say(
+    `shipper --version: ${seconds(median(times.version))}, node -e 0: ${seconds(median(times.bare))}: ratio ${ratio.toFixed(2)} (limit 1.50)`,
+  );
+}
+
+/** Engine to engine on a graph driver, against saving the image and importing the flat layer. */
+async function benchDaemon() {
+  if (!process.env.DOCKER_HOST)
+    throw new Error('Name an engine with DOCKER_HOST: node bench/with-engine.mjs does');
+  archive('image.tar', {});
+  const run = (command) => measure(command, { cwd: work });
+  const docker = process.env.SHIPPER_BENCH_DOCKER ?? 'docker';
+  await run(`${docker} load -i image.tar`);
+  await run(`${shipper} flatten image.tar -o flat.tar -q --progress quiet`);
+  const [layer] = JSON.parse(
+    execFileSync('tar', ['xOf', 'flat.tar', 'manifest.json'], { cwd: work }).toString(),
+  )[0].Layers;
+  execFileSync('bash', ['-c', `tar xOf flat.tar ${layer} > layer.tar`], { cwd: work });
+  const rows = { save: [], load: [], shipper: [], rss: [] };
+  for (let i = 0; i < runs; i += 1) {
+    rows.save.push((await run(`bash -c '${docker} save bench:latest > /dev/null'`)).seconds);
+    rows.load.push((await run(`${docker} import layer.tar bench:imported`)).seconds);
+    execFileSync('bash', ['-c', `${docker} rmi bench:imported`], { cwd: work });
+    const ours = await run(`${shipper} flatten bench:latest -t bench:flat -q --progress quiet`);
+    rows.shipper.push(ours.seconds);
+    rows.rss.push(ours.bytes);
+    execFileSync('bash', ['-c', `${docker} rmi bench:flat`], { cwd: work });
+  }
+  const limits = rows.save.map((value, i) => value + rows.load[i]);
+  const ratio = median(rows.shipper.map((value, i) => value / limits[i]));
+  say(
+    `engine to engine: ${seconds(median(rows.shipper))}, peak ${megabytes(Math.max(...rows.rss))}`,
+  );
+  say(
+    `  docker save ${seconds(median(rows.save))} + docker import ${seconds(median(rows.load))} = ${seconds(median(limits))}: ratio ${ratio.toFixed(2)} (limit 1.15)`,
+  );
+}
+
+const ALL = {
+  archive: benchArchive,
+  memory: benchMemory,
+  large: benchLarge,
+  start: benchStart,
+  daemon: benchDaemon,
+};
+
+mkdirSync(work, { recursive: true });
+say(
+  `${new Date().toISOString().slice(0, 10)}, node ${process.versions.node}, ${cpus().length} × ${cpus()[0].model.trim()}, ${runs} runs, medians`,
+);
+for (const name of sections.length === 0 ? ['archive', 'memory', 'start'] : sections) {
+  const section = ALL[name];
+  if (section === undefined)
+    throw new Error(`There is no section ${name}: ${Object.keys(ALL).join(', ')}`);
+  await section();
+}
+if (process.argv.includes('--write'))
+  appendFileSync(join(root, 'bench', 'RESULTS.md'), `\n\`\`\`\n${lines.join('\n')}\n\`\`\`\n`);
