@@ -1,0 +1,89 @@
+// What the library promises: the names of `src/index.ts`. A name that goes is a breaking change; a new one is a promise.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import * as library from '../src/index.ts';
+
+const INDEX = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8');
+
+/** Names that exist when the program runs. */
+const VALUES = [
+  'ERROR_CODES',
+  'ShipperError',
+  'flatten',
+  'inspect',
+  'isShipperError',
+  'nodeSystem',
+  'verify',
+];
+
+/** Names for the compiler. */
+const TYPES = [
+  'Clock',
+  'Compression',
+  'Context',
+  'Difference',
+  'Digest',
+  'EngineOptions',
+  'ErrorCode',
+  'FlattenReport',
+  'FlattenRequest',
+  'FlattenedImage',
+  'InspectReport',
+  'InspectedImage',
+  'InspectedLayer',
+  'LibraryOptions',
+  'MergePolicy',
+  'Platform',
+  'RemovedFile',
+  'RemovedSummary',
+  'Report',
+  'Scope',
+  'ShipperEvent',
+  'System',
+  'VerifiedPlatform',
+  'VerifyReport',
+  'Warning',
+  'WarningCode',
+];
+
+/** Every name of an export list, as written: `type` before the braces or before the name makes it a type. */
+function exportedNames(): readonly { readonly name: string; readonly isType: boolean }[] {
+  return [...INDEX.matchAll(/^export (type )?\{([^}]*)\}/gm)].flatMap(([, type, list = '']) =>
+    list
+      .split(',')
+      .map((word) => word.trim())
+      .filter((word) => word !== '')
+      .map((word) => ({
+        name: word.replace(/^type /, ''),
+        isType: type !== undefined || word.startsWith('type '),
+      })),
+  );
+}
+
+describe('the public library', () => {
+  const names = exportedNames();
+  const namesOf = (isType: boolean) =>
+    names
+      .filter((each) => each.isType === isType)
+      .map(({ name }) => name)
+      .sort();
+
+  it('exports these values', () => {
+    expect(Object.keys(library).sort()).toEqual([...VALUES].sort());
+    expect(namesOf(false)).toEqual([...VALUES].sort());
+  });
+
+  it('exports these types', () => {
+    expect(namesOf(true)).toEqual([...TYPES].sort());
+  });
+
+  it('stays small', () => {
+    expect(names.length).toBeLessThanOrEqual(60);
+    expect(new Set(names.map(({ name }) => name)).size).toBe(names.length);
+  });
+
+  it('has no export but named ones', () => {
+    expect(INDEX).not.toMatch(/export \*|export default/);
+    expect(INDEX.match(/^export\b/gm)?.length).toBe(INDEX.match(/^export (?:type )?\{/gm)?.length);
+  });
+});
