@@ -1,7 +1,7 @@
 // The System as a command sees it: `-C` applied, a note taken when nobody reads stdout any more, and no wait for the
 // other end of a pipe that outlasts the run.
 import { resolve } from 'node:path';
-import { interruption } from '../core/context.ts';
+import { orAborted, untilAborted } from '../core/until-aborted.ts';
 import type { Stdio, System } from '../system/system.ts';
 
 /** Whether the reader of stdout went away. */
@@ -32,41 +32,14 @@ export function watchStdout(stdio: Stdio, fate: StdoutFate): Stdio {
 /** `stdio` whose waits for a silent writer or a stalled reader end when `signal` aborts. */
 export function stoppableStdio(stdio: Stdio, signal: AbortSignal): Stdio {
   return {
-    stdin: () => stoppable(stdio.stdin(), signal),
-    writeOut: (bytes) => orStopped(stdio.writeOut(bytes), signal),
+    stdin: () => untilAborted(signal, stdio.stdin()),
+    writeOut: (bytes) => orAborted(signal, stdio.writeOut(bytes)),
     writeErr: (text) => stdio.writeErr(text),
     stdinIsTTY: stdio.stdinIsTTY,
     stdoutIsTTY: stdio.stdoutIsTTY,
     stderrIsTTY: stdio.stderrIsTTY,
     columns: () => stdio.columns(),
   };
-}
-
-async function* stoppable(
-  chunks: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const iterator = chunks[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const { done, value } = await orStopped(iterator.next(), signal);
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    // A stream that is still waiting would only return after its next chunk; the process ends it then.
-    if (!signal.aborted) await iterator.return?.();
-  }
-}
-
-function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolvePromise, reject) => {
-    const stop = () => reject(interruption(signal));
-    const forget = () => signal.removeEventListener('abort', stop);
-    work.finally(forget).then(resolvePromise, reject);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -99,8 +99,7 @@ class ApiEngine implements Engine {
     const call = {
       method: 'POST',
       path: '/images/create',
-      action: `import a layer as ${JSON.stringify(name)} into the engine`,
-      image: name,
+      action: 'import a layer into the engine',
       // The whole name as `repo`: podman does not look at `tag` here, and Docker takes both.
       query: { fromSrc: '-', repo: name, ...(platform === undefined ? {} : { platform }) },
       isUpload: true,

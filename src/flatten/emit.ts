@@ -8,6 +8,9 @@ import { quote } from '../tar/path.ts';
 import type { Content } from './inodes.ts';
 import type { FlatPlan } from './plan.ts';
 
+/** Room for all headers but those with very large attributes. */
+const SCRATCH_BYTES = 4096;
+
 /** Writes the flat tar. Content is read where the plan found it; a layer that became shorter is `SOURCE_CHANGED`. */
 export async function emitPlan(
   ctx: Context,
@@ -16,9 +19,10 @@ export async function emitPlan(
   sink: ChunkSink,
 ): Promise<void> {
   const out = new Output(ctx, sink);
+  const scratch = Buffer.alloc(SCRATCH_BYTES);
   for (const { head, content } of plan.steps()) {
-    const header = encodeHeader(head);
-    await (out.copy(header) ?? undefined);
+    const waited = out.copy(encodeHeader(head, { scratch }));
+    if (waited !== undefined) await waited;
     if (content === undefined) continue;
     const layer = layers[content.layer];
     if (layer === undefined) throw new RangeError(`layer ${content.layer} was not opened`);

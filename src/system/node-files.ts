@@ -26,12 +26,9 @@ export function nodeFiles(): Files {
     read: (path, maxBytes) => during('read', path, () => readCapped(path, maxBytes)),
     openRead: (path) => during('open', path, async () => openForRead(path)),
     create: (path, mode = 0o600) => during('create', path, async () => openForWrite(path, mode)),
-    makeDirectory: (path) =>
-      during('create', path, async () => {
-        await fs.mkdir(path, { recursive: true });
-      }),
+    makeDirectory: (path) => during('create', path, async () => (await extra()).ensureDir(path)),
     rename: (from, to) => during('rename to', to, () => fs.rename(from, to)),
-    remove: (path) => during('remove', path, () => fs.rm(path, { recursive: true, force: true })),
+    remove: (path) => during('remove', path, async () => (await extra()).remove(path)),
     syncDirectory: (path) => during('flush', path, () => syncDirectory(path)),
     appendText: (path, text) => during('write', path, () => fs.appendFile(path, text)),
     freeBytes: (path) =>
@@ -40,6 +37,11 @@ export function nodeFiles(): Files {
         return bavail * bsize;
       }),
   };
+}
+
+/** Loaded when it is needed: most runs make no folder and remove nothing. */
+async function extra(): Promise<typeof import('fs-extra')> {
+  return (await import('fs-extra')).default;
 }
 
 const CODES: Readonly<Record<string, ErrorCode>> = {

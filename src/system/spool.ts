@@ -1,6 +1,7 @@
 // Temporary files that are sure to go: on dispose, on a signal, and at the latest when the next run finds them.
-import { type Context, throwIfAborted } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import type { Files, System, WritableFile } from './system.ts';
 
 /** Made by another machine or container, a file is a left-over when nobody wrote to it for so long. */
@@ -126,7 +127,7 @@ async function listOrNothing(files: Files, folder: string): Promise<readonly str
   }
 }
 
-/** Copies a stream into a spool; returns its length. */
+/** Copies a stream into a spool; returns its length. The next chunk is read while the last one is written. */
 export async function spoolStream(
   ctx: Context,
   spool: TempFile,
@@ -134,11 +135,18 @@ export async function spoolStream(
   onChunk?: (bytes: number) => void,
 ): Promise<number> {
   let length = 0;
-  for await (const chunk of stream) {
-    throwIfAborted(ctx);
-    await spool.file.write(chunk, length);
-    length += chunk.length;
-    onChunk?.(chunk.length);
+  let writing: Promise<void> = Promise.resolve();
+  try {
+    for await (const chunk of untilAborted(ctx.signal, stream)) {
+      await writing;
+      writing = spool.file.write(chunk, length);
+      length += chunk.length;
+      onChunk?.(chunk.length);
+    }
+  } finally {
+    // Also after a failure: the file must not be closed under a write.
+    await writing.catch(() => undefined);
   }
+  await writing;
   return length;
 }

@@ -24,24 +24,31 @@ const PAX_NAME = 'PaxHeaders.0/pax';
 export interface EncodeOptions {
   /** The size stands in a PAX record though it would fit, so that the header's length does not depend on it. */
   readonly forcePaxSize?: boolean;
+  /** Memory to use where it is large enough: the header is then valid until the next call. Default: fresh memory. */
+  readonly scratch?: Buffer;
 }
 
-/** The header blocks of an entry: one, or with PAX records three and more. Fresh memory. */
+/** The header blocks of an entry: one, or with PAX records three and more. */
 export function encodeHeader(head: EntryHead, options: EncodeOptions = {}): Uint8Array {
   const path = storedPath(head);
   const split = splitName(path);
   const longPath = split === undefined ? path : undefined;
   const records = paxRecords(head, longPath, options.forcePaxSize);
   if (records === '') {
-    const block = Buffer.alloc(BLOCK);
+    const block = zeros(BLOCK, options.scratch);
     writeBlock(block, 0, head, split ?? ['', path]);
     return block;
   }
-  const blocks = Buffer.alloc(2 * BLOCK + padded(records.length));
+  const blocks = zeros(2 * BLOCK + padded(records.length), options.scratch);
   writeBlock(blocks, 0, paxHead(records.length), ['', PAX_NAME], 'x');
   blocks.write(records, BLOCK, 'latin1');
   writeBlock(blocks, blocks.length - BLOCK, head, split ?? ['', path.slice(0, NAME_BYTES)]);
   return blocks;
+}
+
+function zeros(bytes: number, scratch: Buffer | undefined): Buffer {
+  if (scratch === undefined || scratch.length < bytes) return Buffer.alloc(bytes);
+  return scratch.subarray(0, bytes).fill(0);
 }
 
 /** Length of {@link encodeHeader}'s bytes, without making them. */
