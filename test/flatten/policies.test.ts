@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { layers } from '../support/layers.ts';
 import {
   entry,
+  header,
+  paxGlobal,
   paxHeader,
   paxRecord,
   paxRecords,
@@ -332,6 +334,20 @@ describe('PAX records', () => {
     expect(await flat([layer])).toBe('a=[5:0,@6]');
   });
 
+  it('with an empty value take back what a global header said', async () => {
+    const layer = tar([
+      paxGlobal(
+        paxRecords([
+          ['uid', '9'],
+          ['SCHILY.xattr.user.a', 'g'],
+        ]),
+      ),
+      paxHeader(paxRecord('uid', '')),
+      rawEntry({ name: 'a', mode: 0o644, uid: 3 }),
+    ]);
+    expect(await flat([layer])).toBe('a=[3:0,user.a=g]');
+  });
+
   it('count the last of a key', async () => {
     const records = paxRecord('uid', '1') + paxRecord('uid', '2');
     expect(await flat([tarOf({ name: 'a', type: 'file', records })])).toBe('a=[2:0]');
@@ -350,7 +366,13 @@ describe('eStargz landmarks', () => {
 });
 
 describe('names that begin with .wh.', () => {
-  it.each(['.wh.d/', '.wh.d/x=1', 'a/ a/.wh.b/ a/.wh.b/x=1'])('%s is refused', async (stack) => {
+  it.each([
+    '.wh.d/',
+    '.wh.d/x=1',
+    'a/ a/.wh.b/ a/.wh.b/x=1',
+    '.wh..wh..opq/',
+    'a/ a/.wh..wh..opq/x=1',
+  ])('%s is refused', async (stack) => {
     const error = await refusal(stack);
     expect(error.code).toBe('BAD_LAYER');
     expect(error.message).toContain('.wh.');
@@ -386,6 +408,11 @@ describe('what one layer deletes and uses at once', () => {
     expect(error.message).toContain('a');
   });
 
+  it('a whiteout of nothing hides nothing, and its directory is made as engines make it', async () => {
+    expect(await flat('a=1 | -gone')).toBe('a=1');
+    expect(await flat('a=1 | -gone/x')).toBe('a=1 gone/');
+  });
+
   it('a link names its own layer again after a whiteout', async () => {
     expect(await flat('a=1 | -a a=2 b=>a')).toBe('a=2 b=>a');
   });
@@ -400,6 +427,7 @@ describe('hard links', () => {
     ['itself', 'x=1 | h=>h'],
     ['itself where a lower layer has it', 'h=1 | h=>h'],
     ['below a file', 'f=1 | h=>f/x'],
+    ['below what is missing', 'x=1 | h=>gone/x'],
     ['a whiteout', 'f=1 | -f h=>.wh.f'],
   ])('to what is no file (%s) are refused, naming the entry', async (_, stack) => {
     const error = await refusal(stack);
@@ -410,6 +438,16 @@ describe('hard links', () => {
   it('an entry whose attributes differ gets a warning, the inode counts', async () => {
     await check(['', 'a=1[600,5:6] b=>a[644,1:1]', 'a=1[600,5:6] b=>a', 'link-attributes']);
     await check(['', 'a=1[600,5:6,@7] b=>a[600,5:6,@7]', 'a=1[600,5:6,@7] b=>a']);
+  });
+
+  it.each([
+    '[644,5:6,@7]',
+    '[600,1:6,@7]',
+    '[600,5:1,@7]',
+    '[600,5:6,@7,user.a=b]',
+  ])('one attribute that differs is enough: %s', async (own) => {
+    const inode = 'a=1[600,5:6,@7]';
+    await check(['', `${inode} b=>a${own}`, `${inode} b=>a`, 'link-attributes']);
   });
 
   it('replace what stood there', async () => {
@@ -451,6 +489,19 @@ describe('the canonical output', () => {
       ),
     );
     expect(new Set(outputs).size).toBe(1);
+  });
+
+  it('ignores what a header has no use for', async () => {
+    const layer = tar([
+      rawEntry({ name: 'c', mode: 0o600, typeflag: '3', devmajor: 1, devminor: 3, linkname: 'x' }),
+      rawEntry({ name: 'd/', mode: 0o755, typeflag: '5', linkname: 'x', devmajor: 4 }),
+      rawEntry({ name: 'f', mode: 0o644, linkname: 'x', devmajor: 1, devminor: 2 }, '1'),
+      paxHeader(paxRecord('linkpath', 'y')),
+      rawEntry({ name: 'g', mode: 0o644 }, '2'),
+      header({ name: 'h', mode: 0o644, typeflag: '1', linkname: 'f', size: 700 }),
+      header({ name: 'l', mode: 0o777, typeflag: '2', linkname: 'f', size: 700, devmajor: 1 }),
+    ]);
+    expect(await flat([layer])).toBe('c=char:1,3[600] d/ f=1 g=2 h=>f l->f');
   });
 
   it('ignores what a header says beyond its mode bits', async () => {

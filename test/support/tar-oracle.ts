@@ -235,7 +235,7 @@ function checkedPath(item: RawItem): string {
   return path;
 }
 
-/** A text that stands in a record only if its field cannot hold it: too long, or not plain ASCII. */
+/** A text that stands in a record only if its field cannot hold it. */
 function neededText(
   records: ReadonlyMap<string, string>,
   key: 'path' | 'linkpath',
@@ -243,9 +243,16 @@ function neededText(
 ): string {
   const record = records.get(key);
   if (record === undefined) return plain;
-  const ascii = [...record].every((char) => char.charCodeAt(0) < 0x80);
-  check(record.length > 100 || !ascii, record, `has a ${key} record that is not needed`);
+  const isNeeded = key === 'path' ? !fitsUstar(record) : record.length > 100;
+  check(isNeeded, record, `has a ${key} record that is not needed`);
   return record;
+}
+
+/** Whether a name fits the name field, or the prefix and name fields cut at a slash. */
+function fitsUstar(name: string): boolean {
+  if (name.length <= 100) return true;
+  const cut = name.lastIndexOf('/', Math.min(155, name.length - 2));
+  return cut > 0 && name.length - cut - 1 <= 100;
 }
 
 function checkRecordKeys(item: RawItem, path: string): void {

@@ -221,6 +221,27 @@ describe('encodeHeader()', () => {
     expect(header.includes(paxRecord('size', String(size)))).toBe(isLarge);
   });
 
+  it.each([
+    ['a name of 100 bytes', 'n'.repeat(100), 512],
+    ['a name of 101 bytes', 'n'.repeat(101), 1536],
+    ['a prefix of 155 and a name of 100 bytes', `${'p'.repeat(155)}/${'n'.repeat(100)}`, 512],
+    ['a prefix of 156 bytes', `${'p'.repeat(156)}/n`, 1536],
+    ['a name of 101 bytes behind a prefix', `p/${'n'.repeat(101)}`, 1536],
+  ])('needs for %s no more than it has to', (_, name, length) => {
+    const header = encodeHeader(headOf({ name, type: 'file', mode: 0o644 }));
+    expect(header.length).toBe(length);
+    const [found] = scan(tar([header]));
+    expect(found?.path).toBe(name);
+  });
+
+  it('does not take the slash of a directory for a prefix', () => {
+    for (const size of [99, 100, 154, 155, 156]) {
+      const header = encodeHeader(headOf({ name: 'd'.repeat(size), type: 'dir' }));
+      expect(header.length).toBe(size === 99 ? 512 : 1536);
+      expect(readFlat(tar([header])).has('d'.repeat(size))).toBe(true);
+    }
+  });
+
   it('is read by tar-stream where that can', async () => {
     const names = ['a', `${'d'.repeat(90)}/${'e'.repeat(90)}`, 'f'.repeat(200)];
     const heads = names.map((name) =>
