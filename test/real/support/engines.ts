@@ -1,8 +1,9 @@
 // Private Docker Engines for the tests: each with its own data, network bridge and configuration, none of them touches
 // the machine's own Docker. Root only; `scripts/real-setup.sh` installs what they need.
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startPart } from './part.ts';
 import { findProgram, requireParts, TRIXIE } from './places.ts';
 import { run } from './run.ts';
@@ -40,6 +41,8 @@ export interface EngineOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   /** More arguments of dockerd. */
   readonly args?: readonly string[];
+  /** Starts dockerd again whenever it ends, on the same data: for {@link killDaemon}. Default false. */
+  readonly isRestarted?: boolean;
 }
 
 /** Starts an engine of its own: about one second. The caller stops it (`await using` does). */
@@ -60,6 +63,25 @@ export async function startEngine(
   const engine = { ...endpointOf(part, join(part.directory, 'docker.sock')), kind };
   await refuseOtherVersion(engine);
   return engine;
+}
+
+/** Ends an engine's dockerd by SIGKILL, as a crash does. */
+export function killDaemon(engine: RunningEngine): void {
+  const mark = join(engine.directory, 'dockerd.pid');
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const [program = '', ...args] = commandOf(pid);
+    if (program.endsWith('dockerd') && args.includes(mark)) process.kill(Number(pid), 'SIGKILL');
+  }
+}
+
+/** Waits until a restarted engine answers again. */
+export async function waitForDaemon(engine: RunningEngine): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  while (performance.now() < deadline) {
+    if (await answers(engine.socket, '/_ping').catch(() => false)) return;
+    await sleep(50);
+  }
+  throw new Error(`dockerd did not come back: ${engine.logs().slice(-2000)}`);
 }
 
 /** The client's side of a part that answers the Docker API at `socket`. */
@@ -104,6 +126,7 @@ function prepareDaemon(
   const features = kind === '26.1-containerd' ? { 'containerd-snapshotter': true } : {};
   writeFileSync(file, JSON.stringify({ features, ...options.config }));
   return [
+    ...(options.isRestarted === true ? AGAIN_AND_AGAIN : []),
     'dockerd',
     ...['--config-file', file, '--host', `unix://${join(directory, 'docker.sock')}`],
     ...['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')],
@@ -114,6 +137,22 @@ function prepareDaemon(
     ...['--cgroup-parent', `/shipper-${directory.slice(directory.lastIndexOf('/') + 1)}`],
     ...(options.args ?? []),
   ];
+}
+
+// A signal to it ends it and its dockerd; a dockerd that is killed leaves its pid file and its socket behind.
+const AGAIN_AND_AGAIN = [
+  ...['bash', '-c'],
+  `trap 'kill -TERM "$child"; wait "$child"; exit' TERM; while :; do "$@" & child=$!; wait "$child"; sleep 0.1; done`,
+  'again',
+];
+
+function commandOf(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    // It ended in the meantime.
+    return [];
+  }
 }
 
 // Debian's own client, on every machine the same one: 28.2 and 29 differ from it in options and in the API they ask for.

@@ -24,7 +24,7 @@ export type ProxyFault =
       readonly end: 'abrupt' | 'clean';
     }
   /** An `errorDetail` line is the last of the answer, whose status stays 200; the engine itself did its work. */
-  | { readonly kind: 'error-line'; readonly call: 'load' | 'import'; readonly message: string }
+  | { readonly kind: 'error-line'; readonly call: ProxiedCall; readonly message: string }
   /** Neither the request is read nor the answer sent past so many bytes of either; the connection stays open. */
   | { readonly kind: 'hang'; readonly call: ProxiedCall; readonly afterBytes: number }
   /** `run` is called once so many bytes of request and answer went by. */
@@ -96,8 +96,10 @@ class FaultyPassage {
     const count = { bytes: 0 };
     onward.on('response', (reply) => {
       answer.writeHead(reply.statusCode ?? 500, reply.headers);
-      reply.on('error', breakOff);
-      reply.on('aborted', breakOff);
+      // What we end ourselves is no fault of the engine.
+      reply.on('error', () => {
+        if (fault?.kind !== 'cut' || !this.hasStruck) breakOff();
+      });
       this.#passAnswer(reply, answer, fault, count);
     });
     this.#passBody(call, onward, fault, count);
@@ -128,7 +130,10 @@ class FaultyPassage {
     fault: ProxyFault | undefined,
     count: { bytes: number },
   ): void {
+    let isCut = false;
     reply.on('data', (chunk: Buffer) => {
+      // What was parsed already still comes after the end.
+      if (isCut) return;
       const before = count.bytes;
       if (this.#strike(fault, count, chunk.length)) {
         reply.pause();
@@ -136,6 +141,7 @@ class FaultyPassage {
       }
       if (fault?.kind === 'cut' && count.bytes >= fault.afterBytes) {
         this.hasStruck = true;
+        isCut = true;
         reply.destroy();
         const last = chunk.subarray(0, fault.afterBytes - before);
         if (fault.end === 'clean') answer.end(last);
@@ -148,6 +154,7 @@ class FaultyPassage {
       }
     });
     reply.on('end', () => {
+      if (isCut) return;
       if (fault?.kind !== 'error-line') return void answer.end();
       this.hasStruck = true;
       const { message } = fault;

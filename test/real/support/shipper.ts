@@ -1,4 +1,6 @@
 // The real command line, as built, with a temporary folder of its own that must be empty when it ends.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +41,28 @@ export async function shipper(
   } finally {
     rmSync(tmpdir, { recursive: true, force: true });
   }
+}
+
+/** A run that the test sends signals to. */
+export interface RunningShipper {
+  readonly child: ChildProcess;
+  readonly tmpdir: string;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals>;
+}
+
+/** Starts `shipper ARGS… --host HOST`; its TMPDIR goes with the engine. */
+export function startShipper(
+  engine: Endpoint,
+  args: readonly string[],
+  host: string = engine.host,
+): RunningShipper {
+  const tmpdir = mkdtempSync(join(engine.directory, 'tmp-'));
+  const env = { ...engine.env, DOCKER_HOST: undefined, TMPDIR: tmpdir };
+  const call = [CLI, ...args, '--host', host];
+  const child = spawn(process.execPath, call, { env, cwd: tmpdir, stdio: 'ignore' });
+  const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
+  return { child, tmpdir, ended };
 }
 
 /** Runs `shipper flatten ARGS… --json` and returns its report; throws when it fails or leaves temporary files. */
