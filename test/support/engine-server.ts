@@ -31,6 +31,8 @@ export interface FakeEngineOptions {
   readonly product?: 'docker' | 'podman';
   /** Only what `/info` says; images are kept as on a graph driver. Default `graph-driver`. */
   readonly store?: 'graph-driver' | 'containerd';
+  /** `Metadata.LastTagTime` of every image. Default: none. */
+  readonly lastTagTime?: string;
   /** Takes the place of the parsing of manifest.json: returns lines for people, or throws an {@link EngineRefusal}. */
   readonly load?: (tar: Uint8Array, images: ImageTable) => Promise<readonly string[]>;
   /** Listens on 127.0.0.1 instead of a socket: PEM texts; with `ca`, clients must have a certificate of it. */
@@ -174,7 +176,7 @@ class State {
     if (image === undefined) return reply.json(404, { message: `No such image: ${name}` });
     switch (routed.operation) {
       case 'inspect':
-        return reply.json(200, inspection(image, this.images.layers));
+        return reply.json(200, inspection(image, this.images.layers, this.#options.lastTagTime));
       case 'save':
         return reply.send(200, await this.images.save(image, name), { 'Content-Type': TAR });
       case 'tag':
@@ -257,6 +259,7 @@ function loadInto(tar: Uint8Array, images: ImageTable): Promise<readonly string[
 function inspection(
   image: NonNullable<ReturnType<ImageTable['find']>>,
   layers: ImageTable['layers'],
+  lastTagTime: string | undefined,
 ): object {
   return {
     Id: image.id,
@@ -266,6 +269,7 @@ function inspection(
     ...(image.variant === undefined ? {} : { Variant: image.variant }),
     Size: image.diffIds.reduce((size, id) => size + (layers.get(id)?.length ?? 0), 0),
     RootFS: { Type: 'layers', Layers: image.diffIds },
+    ...(lastTagTime === undefined ? {} : { Metadata: { LastTagTime: lastTagTime } }),
   };
 }
 
