@@ -114,8 +114,13 @@ class Output {
 
   #filled(bytes: number): Promise<void> | undefined {
     const wait = this.#sink.filled(bytes);
-    if (wait !== undefined) throwIfAborted(this.#ctx);
-    return wait;
+    return wait === undefined ? undefined : this.#waited(wait);
+  }
+
+  /** Never leaves `wait` alone: it may fail after the run was stopped. */
+  async #waited(wait: Promise<void>): Promise<void> {
+    await wait;
+    throwIfAborted(this.#ctx);
   }
 }
 
