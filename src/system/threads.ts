@@ -1,7 +1,8 @@
 // Hashing off the main thread: SHA-256 is a third of the work of a flatten.
 import { Worker } from 'node:worker_threads';
+import { interruption } from '../core/context.ts';
 import type { DigestAlgorithm } from '../core/digest.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { ShipperError } from '../core/errors.ts';
 import { type HashReply, type HashRequest, hashWorker } from './hash-worker.ts';
 import type { HashFileJob, StreamHasher, Threads } from './system.ts';
 
@@ -103,7 +104,7 @@ class HashThread {
       const reply = await this.#ask((id) => ({ kind: 'file', id, fd, offset, length, algorithm }));
       return reply.hex ?? '';
     } catch (error) {
-      if (signal?.aborted && isShipperError(signal.reason)) throw signal.reason;
+      if (signal?.aborted) throw interruption(signal);
       throw error;
     } finally {
       signal?.removeEventListener('abort', stop);
