@@ -99,15 +99,23 @@ export class LinkPlacer {
     const { inodes, layer } = this.#tree;
     if (inodes.type(inode) === 'symlink') return;
     const facts = inodes.facts(inode);
-    const same = facts.mode === entry.mode && facts.uid === entry.uid && facts.gid === entry.gid;
+    // Many writers leave the attributes of a link out, which says nothing.
+    const sameXattrs =
+      entry.xattrs === undefined || isSameMap(entry.xattrs, facts.xattrs ?? new Map());
+    const same =
+      facts.mode === entry.mode && facts.uid === entry.uid && facts.gid === entry.gid && sameXattrs;
     if (same) return;
     this.#warnings.add(
       'link-attributes',
       layer,
       path,
-      `is a hard link whose mode or owner differs from "/${printable(cleanPath(entry.linkTarget))}": those of the file are kept`,
+      `is a hard link whose mode, owner or attributes differ from "/${printable(cleanPath(entry.linkTarget))}": those of the file are kept`,
     );
   }
+}
+
+function isSameMap(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([name, value]) => b.get(name) === value);
 }
 
 /** The target as a path; one that leaves the root is the link's fault, so the link is named. */

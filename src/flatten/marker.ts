@@ -33,10 +33,10 @@ export function classifyName(path: CleanPath, isDirectory: boolean): NameKind {
   const base = path.slice(slash + 1);
   const hidden = directory.split('/').find((part) => part.startsWith(PREFIX));
   if (hidden !== undefined) return belowMarker(path, hidden);
-  if (base === OPAQUE) return { kind: 'opaque', directory };
-  if (base.startsWith(AUFS_PREFIX)) return { kind: 'aufs-metadata' };
+  if (base.startsWith(AUFS_PREFIX) && base !== OPAQUE) return { kind: 'aufs-metadata' };
   if (!base.startsWith(PREFIX)) return ORDINARY;
   if (isDirectory) refuse(path, 'a directory has the name of a whiteout');
+  if (base === OPAQUE) return { kind: 'opaque', directory };
   const name = base.slice(PREFIX.length);
   if (name === '' || name === '.' || name === '..') refuse(path, 'the whiteout names nothing');
   return { kind: 'whiteout', directory, name };
