@@ -1,28 +1,14 @@
 // The use case: read an image anywhere, merge its layers into one, write it anywhere.
 import { type Context, narrow, note } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
-import type {
-  Image,
-  ImageSet,
-  ImageSink,
-  ImageSource,
-  MediaFamily,
-  Platform,
-  Publication,
-} from '../image/image.ts';
-import { buildIndex } from '../image/manifest.ts';
-import { formatPlatform, parsePlatform } from '../image/platform.ts';
+import type { Image, ImageSet, ImageSource, MediaFamily, Platform } from '../image/image.ts';
+import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
-import {
-  formatLocation,
-  isStdout,
-  type Location,
-  parseLocation,
-  resolvePath,
-} from '../transport/location.ts';
+import { formatLocation, parseLocation, resolvePath } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
 import { createdTime } from './created.ts';
-import { type Destination, resolveDestinations } from './destination.ts';
+import { resolveDestinations } from './destination.ts';
+import { platformsFor } from './engine-platform.ts';
 import {
   checkGates,
   isCanonical,
@@ -32,9 +18,10 @@ import {
   sinkImage,
 } from './flatten-one.ts';
 import type { FlattenedImage, FlattenReport, FlattenRequest } from './flatten-types.ts';
+import { checkReadable, readBack } from './read-back.ts';
 import { remarksOn } from './remarks.ts';
 import { type OpenRoot, openRoot } from './root.ts';
-import { compareSets } from './verify-images.ts';
+import { type OpenSink, Sinks } from './sinks.ts';
 
 /**
  * Flattens an image. Nothing becomes visible before everything was read, checked and written. Errors: `NOT_FOUND`,
@@ -95,23 +82,27 @@ class FlattenRun {
       note(this.#ctx, 'info', `${this.#request.source} is taken for ${formatLocation(location)}`);
     }
     await using source = await transports.openSource(this.#ctx, location);
-    const set = await this.#readSet(source, location, transports);
+    const all = await this.#readSet(source);
     const destinations = await resolveDestinations(this.#system, this.#request, {
       location,
-      tags: set.images[0]?.tags ?? [],
+      tags: all.images[0]?.tags ?? [],
       isLayout: location.kind === 'path' && (await this.#isFolder(location.path)),
-      isIndex: set.images.length > 1,
+      isIndex: all.images.length > 1,
     });
-    if (this.#request.verify === true && destinations.some(({ location: to }) => isStdout(to))) {
-      throw new ShipperError(
-        'USAGE',
-        'Cannot verify standard output: what was written there cannot be read back',
-      );
-    }
+    checkReadable(this.#request, destinations);
+    const set = await platformsFor(this.#ctx, transports, all, destinations);
     await using sinks = new Sinks(this.#ctx, transports, destinations, this.#options.jobs);
     const images = await this.#flattenAll(set, sinks);
-    const index = await this.#publish(set, sinks);
-    const verified = await this.#verify(set, transports, destinations);
+    const index = await sinks.publish(set);
+    const verified = await readBack(
+      this.#system,
+      this.#ctx,
+      transports,
+      this.#request,
+      set,
+      destinations,
+      this.#platform,
+    );
     return {
       source: this.#request.source,
       resolvedSource: source.name,
@@ -130,12 +121,8 @@ class FlattenRun {
     };
   }
 
-  /** Reads manifests and configurations; picks the platform that a graph driver can take. */
-  async #readSet(
-    source: ImageSource,
-    location: Location,
-    transports: Transports,
-  ): Promise<ImageSet> {
+  /** Reads manifests and configurations. */
+  async #readSet(source: ImageSource): Promise<ImageSet> {
     const set = await source.read(this.#ctx, this.#platform);
     if (this.#request.attestations === 'fail' && set.attestations.length > 0) {
       const [first] = set.attestations;
@@ -144,26 +131,7 @@ class FlattenRun {
         `Cannot flatten ${source.name}: ${set.attestations.length} attestations or signatures would be dropped, the first is ${first?.descriptor.digest}`,
       );
     }
-    const goesToEngine =
-      [...(this.#request.outputs ?? []), ...(this.#request.tags ?? [])].some((text) =>
-        text.startsWith('docker-daemon:'),
-      ) || location.kind === 'docker-daemon';
-    if (set.images.length < 2 || !goesToEngine) return set;
-    const engine = await transports.engine();
-    const facts = await engine.facts(this.#ctx);
-    if (facts.store !== 'graph-driver') return set;
-    const own = { os: facts.os, architecture: facts.architecture };
-    const images = set.images.filter(({ platform }) =>
-      formatPlatform(platform).startsWith(formatPlatform(own)),
-    );
-    if (images.length === 0) {
-      throw new ShipperError(
-        'NOT_FOUND',
-        `Cannot flatten ${source.name}: it has no image for the engine's own platform ${formatPlatform(own)}`,
-        { hint: 'Choose one with --platform' },
-      );
-    }
-    return { ...set, images: images.slice(0, 1), isIndex: false };
+    return set;
   }
 
   async #isFolder(path: string): Promise<boolean> {
@@ -215,106 +183,5 @@ class FlattenRun {
       first ??= sunk;
     }
     return first;
-  }
-
-  /** Makes everything visible; returns the digest of the index where the result is one. */
-  async #publish(set: ImageSet, sinks: Sinks): Promise<string | undefined> {
-    let indexDigest: string | undefined;
-    for (const { sink, images, destination } of sinks.opened) {
-      const finished = images.map((image) => image.finished);
-      const isIndex = set.isIndex || finished.length > 1;
-      const family = finished[0]?.manifest.descriptor.mediaType.startsWith(
-        'application/vnd.docker.',
-      )
-        ? 'docker'
-        : 'oci';
-      const index = isIndex
-        ? buildIndex(
-            family,
-            finished.map(({ manifest, platform }) => ({
-              descriptor: manifest.descriptor,
-              platform,
-            })),
-            set.annotations,
-          )
-        : undefined;
-      const publication: Publication = { images: finished, index, tags: destination.names };
-      await sink.commit(this.#ctx, publication);
-      indexDigest ??= index?.descriptor.digest;
-    }
-    return indexDigest;
-  }
-
-  /** Reads every output back and compares it with the source. */
-  async #verify(
-    set: ImageSet,
-    transports: Transports,
-    destinations: readonly Destination[],
-  ): Promise<boolean | undefined> {
-    if (this.#request.verify !== true || this.#request.dryRun === true) return undefined;
-    for (const { location, names } of destinations) {
-      await using written = await transports.openSource(this.#ctx, readable(location, names));
-      const result = await written.read(this.#ctx, this.#platform);
-      const options = {
-        ...(this.#request.policy === undefined ? {} : { policy: this.#request.policy }),
-        allowNondistributable: true,
-      };
-      const report = await compareSets(this.#system, this.#ctx, set, result, {
-        ...options,
-        ignoreLabels: Object.keys(this.#request.labels ?? {}),
-      });
-      if (!report.same) return false;
-    }
-    return true;
-  }
-}
-
-/** The place where a destination is read back: a layout that holds several images is asked for ours. */
-function readable(location: Location, names: readonly string[]): Location {
-  const [name] = names;
-  if (location.kind !== 'oci' || location.reference !== undefined || name === undefined)
-    return location;
-  return { ...location, reference: name };
-}
-
-interface OpenSink {
-  readonly sink: ImageSink;
-  readonly destination: Destination;
-  readonly images: SunkImage[];
-}
-
-/** The sinks of a run, opened when the first image is known to be good. */
-class Sinks implements AsyncDisposable {
-  readonly #ctx: Context;
-  readonly #transports: Transports;
-  readonly #destinations: readonly Destination[];
-  readonly #jobs: number;
-  opened: OpenSink[] = [];
-
-  constructor(
-    ctx: Context,
-    transports: Transports,
-    destinations: readonly Destination[],
-    jobs: number,
-  ) {
-    this.#ctx = ctx;
-    this.#transports = transports;
-    this.#destinations = destinations;
-    this.#jobs = jobs;
-  }
-
-  async open(family: MediaFamily): Promise<readonly OpenSink[]> {
-    if (this.opened.length > 0) return this.opened;
-    for (const destination of this.#destinations) {
-      const options = { jobs: this.#jobs, family };
-      const sink = await this.#transports.openSink(this.#ctx, destination.location, options);
-      this.opened.push({ sink, destination, images: [] });
-    }
-    return this.opened;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { sink } of this.opened) await sink[Symbol.asyncDispose]();
-    this.opened = [];
   }
 }

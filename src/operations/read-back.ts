@@ -1,0 +1,51 @@
+// `--verify`: every output is read back and compared with the source.
+import type { Context } from '../core/context.ts';
+import { ShipperError } from '../core/errors.ts';
+import type { ImageSet, Platform } from '../image/image.ts';
+import type { System } from '../system/system.ts';
+import { isStdout, type Location } from '../transport/location.ts';
+import type { Transports } from '../transport/open.ts';
+import type { Destination } from './destination.ts';
+import type { FlattenRequest } from './flatten-types.ts';
+import { compareSets } from './verify-images.ts';
+
+/** Refuses what could not be read back, before anything is written. */
+export function checkReadable(request: FlattenRequest, destinations: readonly Destination[]): void {
+  if (request.verify !== true || !destinations.some(({ location }) => isStdout(location))) return;
+  throw new ShipperError(
+    'USAGE',
+    'Cannot verify standard output: what was written there cannot be read back',
+  );
+}
+
+/** Whether every output is the same image as `set`; undefined where that was not asked for. */
+export async function readBack(
+  system: System,
+  ctx: Context,
+  transports: Transports,
+  request: FlattenRequest,
+  set: ImageSet,
+  destinations: readonly Destination[],
+  platform: Platform | undefined,
+): Promise<boolean | undefined> {
+  if (request.verify !== true || request.dryRun === true) return undefined;
+  for (const { location, names } of destinations) {
+    await using written = await transports.openSource(ctx, readable(location, names));
+    const report = await compareSets(system, ctx, set, await written.read(ctx, platform), {
+      ...(request.policy === undefined ? {} : { policy: request.policy }),
+      allowNondistributable: true,
+      ignoreLabels: Object.keys(request.labels ?? {}),
+    });
+    if (!report.same) return false;
+  }
+  return true;
+}
+
+/** The place where a destination is read back: a layout that holds several images is asked for ours. */
+function readable(location: Location, names: readonly string[]): Location {
+  const [name] = names;
+  if (location.kind !== 'oci' || location.reference !== undefined || name === undefined) {
+    return location;
+  }
+  return { ...location, reference: name };
+}

@@ -1,0 +1,79 @@
+// The destinations of a run while they are written.
+import type { Context } from '../core/context.ts';
+import type { ImageSet, ImageSink, MediaFamily, Publication } from '../image/image.ts';
+import { buildIndex } from '../image/manifest.ts';
+import { typesOf } from '../image/media-types.ts';
+import type { Transports } from '../transport/open.ts';
+import type { Destination } from './destination.ts';
+import type { SunkImage } from './flatten-one.ts';
+
+/** One destination and what it holds so far. */
+export interface OpenSink {
+  readonly sink: ImageSink;
+  readonly destination: Destination;
+  readonly images: SunkImage[];
+}
+
+/** The sinks of a run, opened when the first image is known to be good. */
+export class Sinks implements AsyncDisposable {
+  readonly #ctx: Context;
+  readonly #transports: Transports;
+  readonly #destinations: readonly Destination[];
+  readonly #jobs: number;
+  opened: OpenSink[] = [];
+
+  constructor(
+    ctx: Context,
+    transports: Transports,
+    destinations: readonly Destination[],
+    jobs: number,
+  ) {
+    this.#ctx = ctx;
+    this.#transports = transports;
+    this.#destinations = destinations;
+    this.#jobs = jobs;
+  }
+
+  async open(family: MediaFamily): Promise<readonly OpenSink[]> {
+    if (this.opened.length > 0) return this.opened;
+    for (const destination of this.#destinations) {
+      const options = { jobs: this.#jobs, family };
+      const sink = await this.#transports.openSink(this.#ctx, destination.location, options);
+      this.opened.push({ sink, destination, images: [] });
+    }
+    return this.opened;
+  }
+
+  /** Makes everything visible; returns the digest of the index where the result is one. */
+  async publish(set: ImageSet): Promise<string | undefined> {
+    let indexDigest: string | undefined;
+    for (const { sink, images, destination } of this.opened) {
+      const publication = publicationOf(set, images, destination.names);
+      await sink.commit(this.#ctx, publication);
+      indexDigest ??= publication.index?.descriptor.digest;
+    }
+    return indexDigest;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { sink } of this.opened) await sink[Symbol.asyncDispose]();
+    this.opened = [];
+  }
+}
+
+/** An index stays an index, also of one platform. */
+function publicationOf(
+  set: ImageSet,
+  sunk: readonly SunkImage[],
+  tags: readonly string[],
+): Publication {
+  const images = sunk.map(({ finished }) => finished);
+  if (!set.isIndex && images.length < 2) return { images, index: undefined, tags };
+  const isDocker = images[0]?.manifest.descriptor.mediaType === typesOf('docker').manifest;
+  const manifests = images.map(({ manifest, platform }) => ({
+    descriptor: manifest.descriptor,
+    platform,
+  }));
+  const index = buildIndex(isDocker ? 'docker' : 'oci', manifests, set.annotations);
+  return { images, index, tags };
+}
