@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Endpoint, RunningEngine } from './engines.ts';
 import { SUPPORT } from './images.ts';
 import { privateDirectory } from './places.ts';
-import { run } from './run.ts';
+import { run, tryRun } from './run.ts';
 
 /** How much of an entry its line says. */
 export interface TreeOptions {
@@ -114,15 +114,21 @@ async function snapshotDirectories(
   const top = others.reduce((chain, diffId) => sha256(`${chain} ${diffId}`), first ?? '');
   const socket = join(engine.directory, 'exec/containerd/containerd.sock');
   const snapshots = ['--address', socket, '--namespace', 'moby', 'snapshots'];
-  const key = `shipper-${process.hrtime.bigint()}`;
-  await run('ctr', [...snapshots, 'view', key, top]);
-  try {
-    const mount = await run('ctr', [...snapshots, 'mounts', '/nowhere', key]);
-    const lower = /lowerdir=([^,\s]+)/.exec(mount)?.[1] ?? /-t bind (\S+)/.exec(mount)?.[1];
-    if (lower === undefined) throw new Error(`Cannot read the mount of "${image}": ${mount}`);
-    return lower.split(':');
-  } finally {
-    await run('ctr', [...snapshots, 'rm', key]);
+  const mount = await viewMount(snapshots, top);
+  const lower = /lowerdir=([^,\s]+)/.exec(mount)?.[1] ?? /-t bind (\S+)/.exec(mount)?.[1];
+  if (lower === undefined) throw new Error(`Cannot read the mount of "${image}": ${mount}`);
+  return lower.split(':');
+}
+
+// A view belongs to nobody, so containerd's garbage collection may take it between two calls: then once more.
+async function viewMount(snapshots: readonly string[], top: string): Promise<string> {
+  for (let attempt = 1; ; attempt += 1) {
+    const key = `shipper-${process.hrtime.bigint()}`;
+    await run('ctr', [...snapshots, 'view', key, top]);
+    const mount = await tryRun('ctr', [...snapshots, 'mounts', '/nowhere', key]);
+    await tryRun('ctr', [...snapshots, 'rm', key]);
+    if (mount.status === 0) return mount.stdout;
+    if (attempt === 5) throw new Error(`Cannot mount a view of ${top}: ${mount.stderr}`);
   }
 }
 
