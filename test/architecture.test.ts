@@ -36,7 +36,6 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   commander: /^cli\/(?:program|complaint)\.ts$/,
   'docker-modem': /^engine\/modem\.ts$/,
   'fs-extra': /^system\/node-files\.ts$/,
-  'fs-extra': /^system\/node-files\.ts$/,
   fzstd: /^blob\/decompress\.ts$/,
   'p-queue': /^core\/pool\.ts$/,
   'tar-stream': /^transport\/graph-driver-sink\.ts$/,
