@@ -73,7 +73,7 @@ const WARNINGS = {
     '`--whiteouts oci` ignores it',
   ],
   'link-attributes': [
-    'A hard link whose mode or owner differs from those of its file',
+    'A hard link whose mode, owner or attributes differ from those of its file',
     'Those of the file count',
     '',
   ],
