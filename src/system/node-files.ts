@@ -12,6 +12,7 @@ import {
   write,
 } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
 import { type ErrorCode, isShipperError, ShipperError } from '../core/errors.ts';
 import { processOwner } from './owner.ts';
 import type { FileFacts, Files, ReadableFile, WritableFile } from './system.ts';
@@ -68,13 +69,18 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Turns the failure of a system call into an error that names the path. */
 function fileError(verb: string, path: string, error: unknown): ShipperError {
   if (isShipperError(error)) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
+  const code = errorName(error as NodeJS.ErrnoException);
   const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));
   const suffix = code === '' || reason.includes(code) ? '' : ` (${code})`;
   return new ShipperError(CODES[code] ?? 'IO', `Cannot ${verb} ${path}: ${reason}${suffix}`, {
     path,
     cause: error,
   });
+}
+
+/** `ENOENT` and the like; libuv has no name for the quota's. */
+function errorName({ code = '', errno }: NodeJS.ErrnoException): string {
+  return errno === -osConstants.errno.EDQUOT ? 'EDQUOT' : code;
 }
 
 async function during<T>(verb: string, path: string, action: () => Promise<T>): Promise<T> {
