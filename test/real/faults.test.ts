@@ -14,7 +14,7 @@ import {
 import { recipeImage } from './support/images.ts';
 import { type ProxiedCall, startProxy } from './support/proxy.ts';
 import { sharedEngine } from './support/shared.ts';
-import { flatten, imageList, imageNames, startShipper } from './support/shipper.ts';
+import { flatten, imageList, imageNames, shipper, startShipper } from './support/shipper.ts';
 import {
   cutsOf,
   expectCleanFailure,
@@ -85,6 +85,36 @@ describe.each(ENGINE_KINDS)('between shipper and Docker Engine %s', (kind) => {
     expectCleanFailure(result, /nothing came or went for [23] s/);
     // Two seconds of silence, start-up, and the end of what the engine was doing.
     expect(performance.now() - began).toBeLessThan(15_000);
+    expect(await imageList(engine)).toEqual(before);
+  });
+
+  it.runIf(upload === 'import')(
+    'a layer that vanishes after its import is loaded whole',
+    async () => {
+      const run = async () => {
+        const names = await imageNames(engine);
+        const layer = names.find(
+          (name) => name.startsWith('shipper-tmp:') && name.endsWith('-layer'),
+        );
+        if (layer !== undefined) await engine.cli('rmi', layer);
+      };
+      const result = await struck(engine, { kind: 'do', call: 'load', afterBytes: 1, run });
+      expect(result).toMatchObject({ status: 0, leftovers: [] });
+      expect((await shipper(engine, ['verify', SOURCE, 'recipe:struck'])).status).toBe(0);
+      expect((await imageNames(engine)).filter((name) => name.includes('tmp'))).toEqual([]);
+      await engine.cli('rmi', 'recipe:struck');
+      expect(await imageList(engine)).toEqual(before);
+    },
+  );
+
+  it('runs beside each other do not disturb each other', async () => {
+    const tags = ['a', 'b', 'c', 'd'].map((name) => `recipe:${name}`);
+    const reports = await Promise.all(tags.map((tag) => flatten(engine, SOURCE, '-t', tag)));
+    expect(new Set(reports.map(({ images }) => images[0]?.configDigest)).size).toBe(1);
+    for (const tag of tags) {
+      expect(await engine.cli('run', '--rm', '--network=none', tag)).toBe('ready\n');
+    }
+    await engine.cli('rmi', ...tags);
     expect(await imageList(engine)).toEqual(before);
   });
 

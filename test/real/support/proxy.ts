@@ -27,12 +27,12 @@ export type ProxyFault =
   | { readonly kind: 'error-line'; readonly call: ProxiedCall; readonly message: string }
   /** Neither the request is read nor the answer sent past so many bytes of either; the connection stays open. */
   | { readonly kind: 'hang'; readonly call: ProxiedCall; readonly afterBytes: number }
-  /** `run` is called once so many bytes of request and answer went by. */
+  /** `run` is called once so many bytes of request and answer went by; a request's body waits for it. */
   | {
       readonly kind: 'do';
       readonly call: ProxiedCall;
       readonly afterBytes: number;
-      run(): void;
+      run(): void | Promise<void>;
     };
 
 /** A running proxy. */
@@ -73,6 +73,8 @@ const CALLS: readonly (readonly [ProxiedCall, RegExp])[] = [
 
 class FaultyPassage {
   hasStruck = false;
+  /** What `run` of a fault is doing. */
+  #running: Promise<void> = Promise.resolve();
   readonly #socketPath: string;
   readonly #fault: ProxyFault;
 
@@ -112,16 +114,14 @@ class FaultyPassage {
     count: { bytes: number },
   ): void {
     call.on('data', (chunk: Buffer) => {
-      if (this.#strike(fault, count, chunk.length)) {
-        call.pause();
-        return;
-      }
-      if (!onward.write(chunk)) {
-        call.pause();
-        onward.once('drain', () => call.resume());
-      }
+      call.pause();
+      if (this.#strike(fault, count, chunk.length)) return;
+      void this.#running.then(() => {
+        if (onward.write(chunk)) call.resume();
+        else onward.once('drain', () => call.resume());
+      });
     });
-    call.on('end', () => onward.end());
+    call.on('end', () => void this.#running.then(() => onward.end()));
   }
 
   #passAnswer(
@@ -174,7 +174,7 @@ class FaultyPassage {
     }
     if (fault.kind === 'do' && !this.hasStruck) {
       this.hasStruck = true;
-      fault.run();
+      this.#running = Promise.resolve(fault.run());
     }
     return false;
   }
