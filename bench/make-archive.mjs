@@ -160,15 +160,18 @@ function recipe(scale) {
     trees[top] = tree(layer, top, files * scale);
   };
   return [
-    install('usr', 9000),
+    install('usr', 8500),
     install('opt/python', 8000),
-    install('opt/perl', 6000),
+    install('opt/perl', 5000),
     install('opt/git', 4000),
-    install('opt/gcc', 9000),
+    install('opt/gcc', 8000),
     install('opt/node', 8000),
+    // `cp -al`: a link to a file of a lower layer copies the file up, so that it stands in this layer too.
     (layer) => {
-      for (const { path } of trees['opt/perl'])
+      for (const { path, size } of trees['opt/perl']) {
+        layer.entry('file', path, { size });
         layer.entry('link', path.replace('opt/perl', 'srv'), { linkTarget: path });
+      }
     },
     (layer) => {
       for (const { path, size } of trees['opt/perl'].slice(0, 3000 * scale))

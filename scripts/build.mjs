@@ -1,7 +1,15 @@
 // Compiles src to dist. Skips the work when dist is newer than every source, so that `npm test` after `npm run build`
 // costs nothing; builds beside and moves into place, so that nobody ever runs half of a build.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 

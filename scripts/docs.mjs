@@ -98,6 +98,7 @@ const WARNINGS = {
     '',
   ],
   'aufs-metadata': ['A file of AUFS (`.wh..wh.plnk` and others)', 'It is left out', ''],
+  'layer-urls-ignored': ['a layer of an ordinary type names URLs', 'they are never fetched', ''],
   'root-attributes': [
     'The root directory has other attributes than 0755 root:root',
     'Those of the topmost layer that has them are kept, in an entry `./`',
@@ -314,7 +315,7 @@ function warningsPage() {
     '',
     'A warning says that a layer did something on which the image specification is silent or engines differ, and what was',
     'done about it ([fidelity](../fidelity.md#policies)). `images[].warnings` of the report has the first hundred of each code, with',
-    'path and layer (from 0, base first); `images[].warningCounts` counts all of them. They never change the exit code.',
+    'path and layer (from 0, base first; texts for people count from 1); `images[].warningCounts` counts all of them. They never change the exit code.',
     '',
     ...table(['code', 'what was seen', 'what was done', 'option'], rows),
     '',

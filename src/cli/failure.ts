@@ -6,7 +6,7 @@ import type { System } from '../system/system.ts';
 import type { Settings } from './settings.ts';
 
 const BUG_HINT =
-  'this is a mistake in shipper: run it again with --debug and report the output ("npm bugs shipper" opens the place)';
+  'this is a mistake in shipper: run it again with --debug and report what it prints';
 
 /** Tells `error` on stderr; with `--json` also as one object on stdout. */
 export async function tellFailure(
@@ -57,7 +57,7 @@ function withPlace({ message, details }: ShipperError): string {
   const { image, layer, entry, offset } = details;
   const places = [
     image === undefined || message.includes(image) ? undefined : `image ${image}`,
-    layer === undefined || /\blayer \d/.test(message) ? undefined : `layer ${layer}`,
+    layer === undefined || /\blayer \d/.test(message) ? undefined : `layer ${layer + 1}`,
     entry === undefined || message.includes(entry) ? undefined : `entry ${JSON.stringify(entry)}`,
     offset === undefined || message.includes(`${offset}`) ? undefined : `byte ${offset}`,
   ].filter((place) => place !== undefined);

@@ -42,8 +42,7 @@ export type WarningCode =
   | 'estargz-removed'
   | 'aufs-metadata'
   | 'root-attributes'
-  | 'layer-urls-ignored'
-  | 'attestation-dropped';
+  | 'layer-urls-ignored';
 
 /** One place where a declared policy decided. */
 export interface Warning {

@@ -11,6 +11,8 @@ export interface Descriptor {
   /** Bytes as stored. */
   readonly size: number;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Whether it names other places to fetch from. They are never used (`faults.md` M10). */
+  readonly hasUrls?: boolean;
 }
 
 /** Operating system and processor (image-spec, image-index.md). */

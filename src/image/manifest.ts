@@ -142,7 +142,13 @@ export function parseDescriptor(value: JsonValue | undefined, what: string): Des
     digest,
     size,
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    ...(hasUrls(value) ? { hasUrls: true } : {}),
   };
+}
+
+function hasUrls(value: JsonObject): boolean {
+  const urls = member(value, 'urls');
+  return Array.isArray(urls) && urls.length > 0;
 }
 
 function text(object: JsonObject, key: string, what: string): string | undefined {

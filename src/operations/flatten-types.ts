@@ -39,7 +39,7 @@ export interface FlattenRequest extends EngineOptions {
   /** What to do where attestations or signatures would be dropped. Default `drop`. */
   readonly attestations?: 'drop' | 'fail';
   readonly allowNondistributable?: boolean;
-  /** Gate: the flat layer as stored, in bytes, of every platform. */
+  /** Gate: the flat layer of every platform, uncompressed, in bytes: known before anything is written. */
   readonly maxSizeBytes?: number;
   /** Gate: percent of the uncompressed layers that must be saved. */
   readonly minSavingPercent?: number;

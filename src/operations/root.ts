@@ -5,7 +5,7 @@ import { isShipperError, ShipperError } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
 import { emitPlan } from '../flatten/emit.ts';
 import { type FlatPlan, planFlatten } from '../flatten/plan.ts';
-import { DEFAULT_POLICY, type MergePolicy } from '../flatten/policy.ts';
+import { DEFAULT_POLICY, type MergePolicy, Warnings } from '../flatten/policy.ts';
 import type { Image, LayerProducer, LayerTar } from '../image/image.ts';
 import { isNondistributable } from '../image/media-types.ts';
 import { scanTar } from '../tar/scan.ts';
@@ -54,6 +54,7 @@ export async function openRoot(
     const plan = planFlatten(
       layers.map((tar) => () => scanTar(tar)),
       { ...DEFAULT_POLICY, ...options.policy },
+      warningsOf(image),
     );
     const produce: LayerProducer['produce'] = (context, sink) =>
       emitPlan(context, plan, layers, sink);
@@ -73,6 +74,17 @@ export async function openRoot(
     await close();
     throw inImage(error, image);
   }
+}
+
+/** What the manifest alone says that must be told. */
+function warningsOf(image: Image): Warnings {
+  const warnings = new Warnings();
+  for (const [layer, { descriptor }] of image.layers.entries()) {
+    if (descriptor.hasUrls !== true || isNondistributable(descriptor.mediaType)) continue;
+    const what = 'The layer names URLs to fetch it from: they are never used';
+    warnings.addOnce('layer-urls-ignored', layer, `urls:${layer}`, what);
+  }
+  return warnings;
 }
 
 function refuseForeign(image: Image, isAllowed: boolean): void {

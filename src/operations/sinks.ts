@@ -1,5 +1,5 @@
 // The destinations of a run while they are written.
-import type { Context } from '../core/context.ts';
+import { type Context, throwIfAborted } from '../core/context.ts';
 import type { ImageSet, ImageSink, MediaFamily, Publication } from '../image/image.ts';
 import { buildIndex } from '../image/manifest.ts';
 import { typesOf } from '../image/media-types.ts';
@@ -49,6 +49,8 @@ export class Sinks implements AsyncDisposable {
     let indexDigest: string | undefined;
     for (const { sink, images, destination } of this.opened) {
       const publication = publicationOf(set, images, destination.names);
+      // The last moment at which a cancelled run has changed nothing.
+      throwIfAborted(this.#ctx);
       await sink.commit(this.#ctx, publication);
       indexDigest ??= publication.index?.descriptor.digest;
     }

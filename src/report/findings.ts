@@ -35,7 +35,7 @@ export function removedLines(removed: RemovedSummary, options: TextOptions): str
   const rows = largest.map((file) => [
     formatBytes(file.bytes),
     imagePath(file.path),
-    options.colours.dim(`layer ${file.addedBy}, ${file.reason} by layer ${file.hiddenBy}`),
+    options.colours.dim(`layer ${file.addedBy + 1}, ${file.reason} by layer ${file.hiddenBy + 1}`),
   ]);
   return formatTable(rows, ['right', 'left', 'left']);
 }
@@ -87,5 +87,5 @@ export function warningLines(images: readonly WithWarnings[], options: TextOptio
 
 /** One warning with its layer. */
 export function warningPlace({ message, layer }: Warning): string {
-  return layer === undefined ? safe(message) : `${safe(message)} (layer ${layer})`;
+  return layer === undefined ? safe(message) : `${safe(message)} (layer ${layer + 1})`;
 }

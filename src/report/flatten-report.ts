@@ -11,9 +11,9 @@ import {
   formatBytes,
   formatCount,
   formatMany,
-  formatPercent,
   formatSeconds,
   formatTable,
+  saving,
 } from './format.ts';
 import { safe } from './text.ts';
 
@@ -110,12 +110,6 @@ function endRows(report: FlattenReport): string[][] {
 
 function change(before: number, after: number, format: (n: number) => string): string {
   return before === after ? format(after) : `${format(before)} -> ${format(after)}`;
-}
-
-function saving(before: number, after: number): string {
-  if (before === after) return '';
-  if (after < before) return ` (${formatPercent(before - after, before)} less)`;
-  return ` (${formatPercent(after - before, before)} more)`;
 }
 
 function table(rows: readonly (readonly string[])[], indent: string): string[] {

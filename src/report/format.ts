@@ -100,3 +100,10 @@ function pad(cell: string, width: number, align: Align): string {
   const space = ' '.repeat(Math.max(0, width - displayWidth(cell)));
   return align === 'left' ? cell + space : space + cell;
 }
+
+/** ` (55 % less)` behind a size; nothing where it did not change. */
+export function saving(before: number, after: number): string {
+  if (before === after) return '';
+  if (after < before) return ` (${formatPercent(before - after, before)} less)`;
+  return ` (${formatPercent(after - before, before)} more)`;
+}

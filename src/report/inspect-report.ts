@@ -7,8 +7,8 @@ import {
   formatBytes,
   formatCount,
   formatMany,
-  formatPercent,
   formatTable,
+  saving,
 } from './format.ts';
 import { safe } from './text.ts';
 
@@ -61,16 +61,14 @@ function imageLines(image: InspectedImage, options: TextOptions): string[] {
 function sizes(image: InspectedImage): string {
   const { layerBytes, flatBytes } = image;
   const layers = `${formatMany(image.layers.length, 'layer')}, ${formatBytes(layerBytes)}`;
-  const less = flatBytes < layerBytes;
-  const saved = formatPercent(Math.abs(layerBytes - flatBytes), layerBytes);
-  const flat = `${formatBytes(flatBytes)} flat (${saved} ${less ? 'less' : 'more'})`;
+  const flat = `${formatBytes(flatBytes)} flat${saving(layerBytes, flatBytes)}`;
   return `${layers}; ${flat}, ${formatMany(image.entries, 'entry', 'entries')}`;
 }
 
 function layerRow(layer: InspectedLayer, { verbose }: TextOptions): string[] {
   const createdBy = safe(layer.createdBy ?? '');
   return [
-    String(layer.index),
+    String(layer.index + 1),
     formatBytes(layer.storedBytes),
     formatBytes(layer.tarBytes),
     formatCount(layer.entries),

@@ -116,7 +116,7 @@ export interface Threads {
   hasher(algorithm: DigestAlgorithm): StreamHasher;
   /** Hashes `length` bytes of an open file from `offset`, beside other such jobs, and returns hex. */
   hashFile(job: HashFileJob): Promise<string>;
-  /** Ends all threads. */
+  /** Ends the threads that do nothing. Harmless to others who use the same System. */
   close(): Promise<void>;
 }
 

@@ -12,35 +12,28 @@ const FILE_THREADS = 2;
 /** Real threads, started when they are first needed. */
 export function nodeThreads(cores: number): Threads {
   const idle: HashThread[] = [];
-  const all = new Set<HashThread>();
   const waiting: ((thread: HashThread) => void)[] = [];
   let fileThreads = 0;
 
-  const start = (): HashThread => {
-    const thread = new HashThread();
-    all.add(thread);
-    return thread;
-  };
   const borrowForFile = (): Promise<HashThread> => {
     const free = idle.pop();
     if (free !== undefined) return Promise.resolve(free);
     if (fileThreads < Math.min(FILE_THREADS, Math.max(1, cores - 1))) {
       fileThreads += 1;
-      return Promise.resolve(start());
+      return Promise.resolve(new HashThread());
     }
     return new Promise((resolve) => waiting.push(resolve));
   };
+  /** A cancelled job ends its thread: whoever waits gets a new one. */
   const giveBack = (thread: HashThread): void => {
     const next = waiting.shift();
-    if (next !== undefined) next(thread);
+    if (next !== undefined) next(thread.hasEnded ? new HashThread() : thread);
+    else if (thread.hasEnded) fileThreads -= 1;
     else idle.push(thread);
   };
 
   return {
-    hasher: (algorithm) => {
-      const thread = start();
-      return thread.stream(algorithm, () => all.delete(thread));
-    },
+    hasher: (algorithm) => new HashThread().stream(algorithm),
     async hashFile(job) {
       const thread = await borrowForFile();
       try {
@@ -50,10 +43,9 @@ export function nodeThreads(cores: number): Threads {
       }
     },
     async close() {
-      await Promise.all([...all].map((thread) => thread.end()));
-      all.clear();
-      idle.length = 0;
-      fileThreads = 0;
+      const ended = idle.splice(0);
+      fileThreads -= ended.length;
+      await Promise.all(ended.map((thread) => thread.end()));
     },
   };
 }
@@ -83,17 +75,18 @@ class HashThread {
     this.#worker.on('exit', () => this.#fail('the thread has ended'));
   }
 
-  stream(algorithm: DigestAlgorithm, onClose: () => void): StreamHasher {
+  get hasEnded(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  stream(algorithm: DigestAlgorithm): StreamHasher {
     this.#worker.postMessage({ kind: 'start', algorithm } satisfies HashRequest);
     return {
       update: async (chunk) => {
         await this.#ask((id) => ({ kind: 'update', id, chunk }));
       },
       digest: async () => (await this.#ask((id) => ({ kind: 'digest', id }))).hex ?? '',
-      close: () => {
-        onClose();
-        void this.end();
-      },
+      close: () => void this.end(),
     };
   }
 

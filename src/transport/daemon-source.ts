@@ -53,7 +53,7 @@ async function exportImage(
       'NOT_FOUND',
       `Cannot find image ${JSON.stringify(name)}: the engine at ${facts.endpoint} does not have it`,
       {
-        hint: `Pull it first (docker pull ${name}), or name another engine with --context or --host`,
+        hint: `Pull it first (docker pull ${name}), or name another engine with --context or --host; a file is named with its folder, as ./app.tar`,
       },
     );
   }

@@ -204,7 +204,7 @@ describe('main() tells failures', () => {
     const { code, out, err } = await runLine(['flatten', 'app'], failing(error));
     expect([code, out]).toEqual([1, '']);
     expect(err).toBe(
-      'shipper: Cannot read a header: the checksum is wrong (image app:1, layer 3, entry "etc/x", byte 10240)\n' +
+      'shipper: Cannot read a header: the checksum is wrong (image app:1, layer 4, entry "etc/x", byte 10240)\n' +
         '  hint: pull the image again\n',
     );
   });

@@ -68,7 +68,7 @@ describe('flattenText()', () => {
   it('tells platforms, warnings, what was dropped and remarks', async () => {
     await expect(flattenText(rich, PLAIN)).toMatchFileSnapshot('texts/flatten-rich.txt');
     const verbose = flattenText(rich, { ...PLAIN, verbose: true });
-    expect(verbose).toContain('"/etc/4" stands twice (layer 4)');
+    expect(verbose).toContain('"/etc/4" stands twice (layer 5)');
     expect(verbose).toContain('and 135 more');
   });
 
@@ -148,7 +148,7 @@ describe('GitHub Actions', () => {
 
   it('flattenAnnotations() gives one per code and remark', () => {
     expect(flattenAnnotations(rich).split('\n')).toEqual([
-      '::warning title=shipper%3A duplicate-path::140 times, first: "/etc/0" stands twice (layer 0)',
+      '::warning title=shipper%3A duplicate-path::140 times, first: "/etc/0" stands twice (layer 1)',
       '::warning title=shipper%3A pax-unknown-key::1 time, first: the key "X.y" is not carried',
       '::warning::The base is shared with other images: pulling this one fetches it again',
       '',

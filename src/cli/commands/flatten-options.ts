@@ -145,7 +145,7 @@ const CONTENT_OPTIONS: readonly OptionSpec[] = [
 const RUN_OPTIONS: readonly OptionSpec[] = [
   {
     flags: '--max-size <SIZE>',
-    about: 'fail (exit 4) when the flat layer as stored is larger',
+    about: 'fail (exit 4) when the flat layer, uncompressed, is larger',
     group: GATES,
     parse: parseSize,
   },

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs a command against a private Docker Engine (Debian's docker.io, graph driver) that holds nothing and runs no
+# containers; ends it and removes its folder afterwards. As root:
+#
+#   bench/with-engine.sh node bench/run.mjs daemon
+set -euo pipefail
+
+folder=$(mktemp -d "${SHIPPER_BENCH_DIR:-/var/tmp}/shipper-bench.XXXXXX")
+/usr/sbin/dockerd --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/pid" \
+  --bridge=none --iptables=false -H "unix://$folder/docker.sock" >"$folder/log" 2>&1 &
+engine=$!
+finish() {
+  kill "$engine" 2>/dev/null || true
+  wait "$engine" 2>/dev/null || true
+  umount -R "$folder/data" "$folder/exec" 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap finish EXIT
+
+export DOCKER_HOST="unix://$folder/docker.sock" DOCKER_CONFIG="$folder/config" SHIPPER_BENCH_DOCKER=/usr/bin/docker
+for _ in $(seq 100); do
+  /usr/bin/docker version >/dev/null 2>&1 && break
+  sleep 0.2
+done
+/usr/bin/docker version --format 'engine {{.Server.Version}}'
+"$@"
