@@ -1,0 +1,301 @@
+// Where a result goes and what it is called when the user says less than everything (`product.md`, Commands).
+import { symlinkSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { flatName, flatPath, recordedName } from '../../src/operations/names.ts';
+import { type Location, parseLocation } from '../../src/transport/location.ts';
+import { legacyArchive, ociArchive, ociMembers, writeMembers } from '../support/archives.ts';
+import { workplace } from './workplace.ts';
+
+describe('names', () => {
+  it.each([
+    ['app', 'app-flat'],
+    ['app:1', 'app:1-flat'],
+    ['reg.example:5000/x/app:1', 'reg.example:5000/x/app:1-flat'],
+    ['reg.example:5000/x/app', 'reg.example:5000/x/app:latest-flat'],
+    ['docker.io/library/app:1', 'app:1-flat'],
+  ])('flatName(%s) is %s', (name, flat) => {
+    expect(flatName(name)).toBe(flat);
+  });
+
+  it('refuses to extend a digest, and a tag that has no room', () => {
+    expect(() => flatName(`app@sha256:${'0'.repeat(64)}`)).toThrow(
+      'has no tag that could be extended',
+    );
+    expect(() => flatName(`app:${'t'.repeat(124)}`)).toThrow('has no tag that could be extended');
+    expect(flatName(`app:${'t'.repeat(123)}`)).toHaveLength(4 + 128);
+  });
+
+  it('recordedName() extends a name once', () => {
+    expect([recordedName('app:1'), recordedName('app:1-flat')]).toEqual([
+      'app:1-flat',
+      'app:1-flat',
+    ]);
+  });
+
+  it.each([
+    ['x.tar', 'x-flat.tar'],
+    ['a/b.c/x.tar.gz', 'a/b.c/x-flat.tar'],
+    ['x.tgz', 'x-flat.tar'],
+    ['x.tar.zst', 'x-flat.tar'],
+    ['./x', './x-flat.tar'],
+  ])('flatPath(%s) is %s', (path, flat) => {
+    expect(flatPath(path)).toBe(flat);
+  });
+});
+
+describe('parseLocation()', () => {
+  const none = undefined;
+  const LOCATIONS: readonly (readonly [text: string, location: Location])[] = [
+    ['-', { kind: 'stdio' }],
+    ['docker-daemon:app:1', { kind: 'docker-daemon', reference: 'app:1' }],
+    ['docker-archive:x.tar', { kind: 'docker-archive', path: 'x.tar', reference: none }],
+    [
+      'docker-archive:/a/x.tar:app:1',
+      { kind: 'docker-archive', path: '/a/x.tar', reference: 'app:1' },
+    ],
+    ['docker-archive:x.tar:@2', { kind: 'docker-archive', path: 'x.tar', reference: '@2' }],
+    ['docker-archive:x.tar:', { kind: 'docker-archive', path: 'x.tar', reference: none }],
+    ['oci:dir:reg:5000/app:1', { kind: 'oci', path: 'dir', reference: 'reg:5000/app:1' }],
+    ['oci-archive:x.tar', { kind: 'oci-archive', path: 'x.tar', reference: none }],
+    ['x.tar', { kind: 'path', path: 'x.tar' }],
+    ['x.tar.gz', { kind: 'path', path: 'x.tar.gz' }],
+    ['x.tgz', { kind: 'path', path: 'x.tgz' }],
+    ['x.tar.zst', { kind: 'path', path: 'x.tar.zst' }],
+    ['./app', { kind: 'path', path: './app' }],
+    ['../app', { kind: 'path', path: '../app' }],
+    ['/no/such', { kind: 'path', path: '/no/such' }],
+    ['layouts/app', { kind: 'path', path: 'layouts/app' }],
+    ['layouts/other', { kind: 'docker-daemon', reference: 'layouts/other' }],
+    // A folder of that name stands there, and does not hide the image.
+    ['layouts', { kind: 'docker-daemon', reference: 'layouts' }],
+    ['app', { kind: 'docker-daemon', reference: 'app' }],
+    ['reg.example/app:1', { kind: 'docker-daemon', reference: 'reg.example/app:1' }],
+  ];
+  it.each(LOCATIONS)('%s', async (text, location) => {
+    using place = workplace();
+    writeMembers(place.folder, [['layouts/app/x', '']]);
+    expect(await parseLocation(place.system, text)).toEqual(location);
+  });
+
+  it.each([
+    '',
+    'docker-daemon:',
+    'docker-archive:',
+    'docker-archive::app',
+    'oci:',
+  ])('%j names nothing', async (text) => {
+    using place = workplace();
+    await expect(parseLocation(place.system, text)).rejects.toMatchObject({
+      code: 'BAD_REFERENCE',
+    });
+  });
+
+  it('docker:// is for a later version', async () => {
+    using place = workplace();
+    await expect(parseLocation(place.system, 'docker://app')).rejects.toMatchObject({
+      code: 'USAGE',
+    });
+  });
+});
+
+describe('destinations', () => {
+  type Row = readonly [
+    what: string,
+    request: Parameters<ReturnType<typeof workplace>['flatten']>[0],
+    outputs: readonly string[],
+    tags: readonly string[],
+  ];
+  const ROWS: readonly Row[] = [
+    ['an archive goes beside itself', { source: 'x.tar' }, ['x-flat.tar'], ['app:1-flat']],
+    ['-o says where', { source: 'x.tar', outputs: ['y.tar'] }, ['y.tar'], ['app:1-flat']],
+    ['-t records a name', { source: 'x.tar', tags: ['new:2'] }, ['x-flat.tar'], ['new:2']],
+    [
+      '-t and -o',
+      { source: 'x.tar', tags: ['a', 'b:2'], outputs: ['y.tar'] },
+      ['y.tar'],
+      ['a', 'b:2'],
+    ],
+    [
+      '-t with a prefix is a place',
+      { source: 'x.tar', tags: ['oci:out:app'] },
+      ['oci:out:app'],
+      ['app'],
+    ],
+    [
+      'several copies',
+      { source: 'x.tar', outputs: ['y.tar', 'oci:out', 'oci-archive:z.tar:zed'] },
+      ['y.tar', 'oci:out', 'oci-archive:z.tar:zed'],
+      ['app:1-flat', 'zed'],
+    ],
+    ['in place', { source: 'x.tar', inPlace: true }, ['x.tar'], ['app:1']],
+    ['a layout path goes beside itself', { source: './lay' }, ['oci:./lay-flat'], ['app:1-flat']],
+    [
+      'an image of a layout stays in it',
+      { source: 'oci:lay:app:1' },
+      ['oci:lay:app:1-flat'],
+      ['app:1-flat'],
+    ],
+    [
+      'a tag of a layout stays in it',
+      { source: 'oci:lay:app:1', tags: ['two'] },
+      ['oci:lay:two'],
+      ['two'],
+    ],
+    [
+      'an explicit kind stays',
+      { source: 'docker-archive:x.tar' },
+      ['docker-archive:x-flat.tar'],
+      ['app:1-flat'],
+    ],
+  ];
+  it.each(ROWS)('%s', async (_what, request, outputs, tags) => {
+    using place = workplace();
+    place.write('x.tar', legacyArchive([{}]));
+    writeMembers(place.path('lay'), ociMembers([{}]));
+    const report = await place.flatten(request);
+    expect([report.outputs, report.tags]).toEqual([outputs, tags]);
+    const [first = ''] = outputs;
+    const { same } = await place.verify(first, 'oci:lay:app:1');
+    expect([same, place.leftovers()]).toEqual([true, []]);
+  });
+
+  const CONFLICTS: readonly (readonly [
+    what: string,
+    request: Row[1],
+    code: string,
+    line: string,
+  ])[] = [
+    [
+      'the source itself',
+      { source: 'x.tar', outputs: ['./x.tar'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write ./x.tar: it is the source itself',
+    ],
+    [
+      'the source by another name',
+      { source: 'x.tar', outputs: ['docker-archive:y/../x.tar'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write docker-archive:y/../x.tar: it is the source itself',
+    ],
+    [
+      'the source through a link',
+      { source: 'x.tar', outputs: ['link.tar'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write link.tar: it is the source itself',
+    ],
+    [
+      'the own tag in a layout',
+      { source: 'oci:lay:app:1', outputs: ['oci:./lay/:app:1'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write oci:./lay/:app:1: it is the source itself',
+    ],
+    [
+      'one place twice',
+      { source: 'x.tar', outputs: ['y.tar', 'y.tar'] },
+      'USAGE',
+      'Cannot write y.tar twice',
+    ],
+    [
+      'a folder',
+      { source: 'x.tar', outputs: ['./lay'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write ./lay: it is a folder',
+    ],
+    [
+      'a folder that is no layout',
+      { source: 'x.tar', outputs: ['oci:y'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write oci:y: the folder is not empty and no OCI layout',
+    ],
+    [
+      'a file where a layout should be',
+      { source: 'x.tar', outputs: ['oci:y/z'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write oci:y/z: there is a file of that name',
+    ],
+    [
+      'a device',
+      { source: 'x.tar', outputs: ['/dev/null'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write /dev/null: it is no plain file',
+    ],
+    [
+      'a name that promises compression',
+      { source: 'x.tar', outputs: ['y.tar.gz'] },
+      'USAGE',
+      'Cannot write y.tar.gz: archives are not compressed as a whole',
+    ],
+    ['a folder that is not there', { source: 'x.tar', outputs: ['no/y.tar'] }, 'NOT_FOUND', 'no'],
+    [
+      'a layout in a folder that is not there',
+      { source: 'x.tar', outputs: ['oci:no/y'] },
+      'NOT_FOUND',
+      'Cannot write oci:no/y: there is no folder',
+    ],
+    [
+      'stdin without a name',
+      { source: '-' },
+      'BAD_ARCHIVE',
+      'Cannot open standard input: it is empty',
+    ],
+    [
+      'verify of stdout',
+      { source: 'x.tar', outputs: ['-'], verify: true },
+      'USAGE',
+      'Cannot verify standard output',
+    ],
+    [
+      'verify of stdout by its other name',
+      { source: 'x.tar', outputs: ['docker-archive:-'], verify: true },
+      'USAGE',
+      'Cannot verify standard output',
+    ],
+    [
+      'stdout twice',
+      { source: 'x.tar', outputs: ['-', 'docker-archive:-'] },
+      'USAGE',
+      'Cannot write - twice',
+    ],
+    ['a source that is not there', { source: 'no.tar' }, 'NOT_FOUND', 'Cannot open'],
+  ];
+  it.each(CONFLICTS)('refuses %s', async (_what, request, code, line) => {
+    using place = workplace({ stdio: noStdio() });
+    place.write('x.tar', legacyArchive([{}]));
+    symlinkSync('x.tar', place.path('link.tar'));
+    writeMembers(place.folder, [['y/z', 'something']]);
+    writeMembers(place.path('lay'), ociMembers([{}]));
+    const before = place.read('x.tar');
+    const error = await place.refusal(request);
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(line);
+    expect(place.read('x.tar').equals(before)).toBe(true);
+  });
+
+  it('an existing output is as it was after a failure, whatever it is', async () => {
+    using place = workplace();
+    place.write(
+      'x.tar',
+      ociArchive([{ diffIds: [`sha256:${'0'.repeat(64)}`, `sha256:${'1'.repeat(64)}`] }]),
+    );
+    place.write('y.tar', 'the old one');
+    writeMembers(place.path('lay'), ociMembers([{}]));
+    const before = place.names().filter((name) => name.startsWith('lay/b') && name.length > 20);
+    await place.refusal({ source: 'x.tar', outputs: ['y.tar', 'oci:lay:app:1', 'oci:new'] });
+    expect(place.read('y.tar').toString()).toBe('the old one');
+    expect(place.names().filter((name) => name.startsWith('lay/b') && name.length > 20)).toEqual(
+      before,
+    );
+  });
+});
+
+function noStdio(): ReturnType<typeof workplace>['system']['stdio'] {
+  return {
+    async *stdin() {},
+    writeOut: async () => undefined,
+    writeErr: () => undefined,
+    stdinIsTTY: false,
+    stdoutIsTTY: false,
+    stderrIsTTY: false,
+    columns: () => 80,
+  };
+}
