@@ -23,7 +23,13 @@ export function flatName(name: string): string {
 
 /** Names recorded inside an archive: a name that says `-flat` already says enough. */
 export function recordedName(name: string): string {
-  return name.endsWith(SUFFIX) ? name : flatName(name);
+  if (name.endsWith(SUFFIX)) return name;
+  try {
+    return flatName(name);
+  } catch {
+    // Others may have recorded any text, which is no reason to refuse their image.
+    return `${name}${SUFFIX}`;
+  }
 }
 
 /** `x.tar` becomes `x-flat.tar`; compression of the whole is dropped, since archives are written without. */

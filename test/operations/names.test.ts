@@ -32,6 +32,11 @@ describe('names', () => {
     ]);
   });
 
+  it('recordedName() takes any text that others have recorded', () => {
+    const names = ['My App:1', '../../etc/passwd', 'v1 (final)', `app@sha256:${'0'.repeat(64)}`];
+    expect(names.map(recordedName)).toEqual(names.map((name) => `${name}-flat`));
+  });
+
   it.each([
     ['x.tar', 'x-flat.tar'],
     ['a/b.c/x.tar.gz', 'a/b.c/x-flat.tar'],
