@@ -25,7 +25,7 @@ describe('K10: two runs with one output', () => {
       await place.flatten({ source, outputs: [`whole-${source}`] });
       whole.push(place.read(`whole-${source}`));
     }
-    for (let pair = 0; pair < 25; pair += 1) {
+    for (let pair = 0; pair < 12; pair += 1) {
       const runs = ['a.tar', 'b.tar'].map((source) =>
         flatten(
           { source, outputs: ['out.tar'] },
