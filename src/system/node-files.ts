@@ -124,6 +124,7 @@ function factsOf(stat: BigIntStats): FileFacts {
     size: Number(stat.size),
     version: `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`,
     mtimeMs: Number(stat.mtimeMs),
+    mode: Number(stat.mode) & 0o777,
   };
 }
 

@@ -8,6 +8,9 @@ import type { Files, System, WritableFile } from './system.ts';
 const FOREIGN_AGE_MS = 24 * 60 * 60 * 1000;
 const MARK = '.shipper-';
 const SUFFIX = '.tmp';
+const PRIVATE_MODE = 0o600;
+/** Less the umask, as for any new file. */
+const NEW_FILE_MODE = 0o666;
 /** Left free for everybody else, in bytes. */
 const RESERVE_BYTES = 16 * 1024 * 1024;
 
@@ -21,15 +24,11 @@ export interface TempFile extends AsyncDisposable {
 /** Creates a spool in TMPDIR, after removing what dead runs left there. */
 export async function createSpool(system: System): Promise<TempFile> {
   await sweep(system, system.tmpdir, `${MARK}spool`);
-  return createIn(system, system.tmpdir, `${MARK}spool`, 0o600);
+  return createIn(system, system.tmpdir, `${MARK}spool`, PRIVATE_MODE);
 }
 
-/** Creates a file beside `target` that can become it. `mode` is what a new file gets, less the umask. */
-export async function createBeside(
-  system: System,
-  target: string,
-  mode = 0o666,
-): Promise<TempFile> {
+/** Creates a file beside `target` that can become it, and that nobody may read who may not read what it replaces. */
+export async function createBeside(system: System, target: string): Promise<TempFile> {
   const { folder, name } = splitPath(target);
   // A name of 255 bytes leaves no room for a suffix, so the target's name is cut.
   const prefix = `.${Buffer.from(name)
@@ -37,7 +36,8 @@ export async function createBeside(
     .toString('latin1')
     .replace(/[^\x21-\x7e]/g, '_')}${MARK}`;
   await sweep(system, folder, prefix);
-  return createIn(system, folder, prefix, mode);
+  const old = await system.files.stat(target);
+  return createIn(system, folder, prefix, old?.mode ?? NEW_FILE_MODE);
 }
 
 /** Rejects with `NO_SPACE` unless `bytes` can be written where `path` is. */

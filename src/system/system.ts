@@ -53,6 +53,8 @@ export interface FileFacts {
   /** `dev:ino:size:mtimeNs`: changes when the content may have changed. */
   readonly version: string;
   readonly mtimeMs: number;
+  /** Permission bits, where the file system has any. */
+  readonly mode?: number;
 }
 
 /** File operations. All failures are ShipperErrors (`IO`, `NO_SPACE`, `NOT_FOUND`) that name the path. */

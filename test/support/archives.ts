@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { layers as layersOf } from './layers.ts';
-import { type Bytes, bytesOf, rawEntry, tar } from './tar-builder.ts';
+import { type Bytes, bytesOf, entry, rawEntry, tar } from './tar-builder.ts';
 
 /** What a member is: bytes, or a name for another member. */
 export type Body = Bytes | { readonly symlink: string } | { readonly link: string };
@@ -305,6 +305,8 @@ function tagsOf(spec: ImageSpec): readonly string[] {
 }
 
 function memberOf(name: string, body: Body): Buffer {
+  if (name.length > 100 && (typeof body === 'string' || body instanceof Uint8Array))
+    return entry({ name, type: 'file', body });
   if (typeof body === 'string' || body instanceof Uint8Array)
     return rawEntry({ name, mode: 0o644 }, body);
   if ('symlink' in body) return rawEntry({ name, typeflag: '2', linkname: body.symlink });

@@ -87,6 +87,14 @@ describe('a temporary file', () => {
     }
   });
 
+  it('is not for more eyes than what it replaces', async () => {
+    const target = join(folder, 'x');
+    writeFileSync(target, 'private', { mode: 0o600 });
+    await using temp = await createBeside(system, target);
+    await temp.moveTo(target);
+    expect(statSync(target).mode & 0o777).toBe(0o600);
+  });
+
   it.each([
     'a'.repeat(255),
     'ä'.repeat(127),
