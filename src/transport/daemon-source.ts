@@ -60,7 +60,7 @@ async function exportImage(
   // Containerd's store keeps several platforms; an older engine with it gives all that it has, to choose from here.
   const givesAll = facts.store === 'containerd' && !apiHas(facts.apiVersion, '1.48');
   const wanted = platform === undefined || givesAll ? undefined : formatPlatform(platform);
-  const stream = engine.saveImage(ctx, name, wanted);
+  const stream = whole(engine.saveImage(ctx, name, wanted), name, facts.endpoint);
   const label = `docker-daemon:${name}`;
   const archive = await openArchiveStream(system, ctx, stream, label, image.sizeBytes);
   // A graph driver knows an image by its configuration; the manifest in its archive is made up on the way.
@@ -73,4 +73,33 @@ async function exportImage(
     });
   }
   return dockerArchiveSource(system, archive, undefined);
+}
+
+/** A tar ends with two blocks of zeros (`tar(5)`), and every engine writes them. */
+const END_BYTES = 1024;
+
+/**
+ * Fails where the stream lacks the end of its tar: an engine that breaks off may still end its answer properly, and a
+ * cut between two members is no error of the framing (moby#45764).
+ */
+async function* whole(
+  stream: AsyncIterable<Uint8Array>,
+  name: string,
+  endpoint: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let size = 0;
+  let end: Uint8Array = new Uint8Array();
+  for await (const chunk of stream) {
+    size += chunk.length;
+    const isLong = chunk.length >= END_BYTES;
+    // A copy: the chunk is the reader's from here on.
+    end = Buffer.concat(isLong ? [chunk.subarray(-END_BYTES)] : [end, chunk]).subarray(-END_BYTES);
+    yield chunk;
+  }
+  if (end.length === END_BYTES && end.every((byte) => byte === 0)) return;
+  throw new ShipperError(
+    'ENGINE',
+    `Cannot read image ${JSON.stringify(name)} from the engine at ${endpoint}: the stream ended early, after ${size} bytes`,
+    { image: name, host: endpoint, retryable: true },
+  );
 }

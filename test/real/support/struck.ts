@@ -36,10 +36,7 @@ export async function savedBytes(engine: RunningEngine): Promise<number> {
   return Number(said);
 }
 
-/**
- * A cut must be refused. Where the stream only seems to be over, and lacks no more than the end of its tar, all that
- * the image consists of was there and had its digests: then the result must be the right one.
- */
+/** A cut must be refused, wherever it is. */
 export async function expectCutIsSeen(
   engine: RunningEngine,
   size: number,
@@ -47,11 +44,11 @@ export async function expectCutIsSeen(
   end: 'abrupt' | 'clean',
 ): Promise<void> {
   const result = await struck(engine, { kind: 'cut', call: 'save', afterBytes, end });
-  const mayBeWhole = end === 'clean' && afterBytes > size - 4096;
-  expect(mayBeWhole ? 1 : result.status, `cut after ${afterBytes} of ${size}, ${end}`).toBe(1);
-  if (result.status !== 0) return expectCleanFailure(result, /recipe:1/);
-  expect((await shipper(engine, ['verify', SOURCE, 'recipe:struck'])).status).toBe(0);
-  await engine.cli('rmi', 'recipe:struck');
+  expect(result.status, `cut after ${afterBytes} of ${size}, ${end}`).toBe(1);
+  expectCleanFailure(
+    result,
+    /Cannot read image "recipe:1" from the engine at .*: the (?:connection|stream)/,
+  );
 }
 
 /** Spread over the stream, dense at both ends: the last 1,024 bytes are the end of the tar. */
