@@ -10,8 +10,6 @@ const argv = process.argv.slice(2);
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   process.stdout.write(`${VERSION}\n`);
 } else {
-  const nodeModule = await import('node:module');
-  nodeModule.enableCompileCache?.();
   await run();
 }
 

@@ -49,8 +49,6 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'node:https': /^engine\//,
   // The numbers of the signals, for exit codes, are a constant and no effect.
   'node:os': /^(?:system\/|cli\/exit-code\.ts$)/,
-  // The compile cache is switched on before anything else is loaded.
-  'node:module': /^bin\.ts$/,
   // Computation.
   'node:crypto': /^(?:core|system|transport)\//,
   'node:path': /^cli\//,

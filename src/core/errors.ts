@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   NO_SPACE: 'The disk has not enough free space',
   IO: 'Reading or writing a file failed',
   OUTPUT_CONFLICT: 'Writing there would overwrite what was not named',
+  PARTIAL: 'Some of several results are in place and the rest failed',
   ENGINE: 'The Docker Engine answered with an error or not as its API says',
   ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
   TIMEOUT: 'Nothing happened for longer than the limit',
@@ -83,6 +84,20 @@ export function isShipperError(error: unknown, code?: ErrorCode): error is Shipp
 /** An impossible state: the CLI says where to report it. */
 export function bug(message: string): ShipperError {
   return new ShipperError('BUG', message);
+}
+
+/** The same failure, saying which results are in place already. A cancelled run stays a cancelled one. */
+export function partial(error: unknown, done: readonly string[]): unknown {
+  if (done.length === 0) return error;
+  const glue = isShipperError(error, 'PARTIAL') ? ', ' : '; already written: ';
+  const message = `${messageOf(error)}${glue}${done.join(', ')}`;
+  const { hint, details = {} } = isShipperError(error) ? error : {};
+  const code = isShipperError(error, 'INTERRUPTED') ? 'INTERRUPTED' : 'PARTIAL';
+  return new ShipperError(code, message, {
+    ...details,
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
 }
 
 /** The message of anything that was thrown. */

@@ -5,6 +5,10 @@
 export const LIMITS = {
   /** A PAX or GNU long-name body, in bytes (Go archive/tar and node-tar use the same). */
   tarExtensionBytes: 1_048_576,
+  /** Records of one PAX header; real ones have a dozen. */
+  paxRecords: 8192,
+  /** Records that PAX global headers leave in force at once: each is looked at for every entry. */
+  paxGlobalRecords: 256,
   /** One path component: no Linux file system takes more. */
   pathComponentBytes: 255,
   /** A whole path: PATH_MAX. */

@@ -1,27 +1,47 @@
 // Waits that a cancelled run does not sit out.
 import { interruption } from './context.ts';
 
-/** Gives the chunks of `source`; throws `INTERRUPTED` as soon as `signal` aborts, even while none comes. */
-export async function* untilAborted<T>(
+/**
+ * Gives the chunks of `source`; throws `INTERRUPTED` as soon as `signal` aborts, even while none comes. No generator: the
+ * `return` of one waits for its `next`, and a source that is being waited for may never answer.
+ */
+export function untilAborted<T>(
   signal: AbortSignal,
   source: AsyncIterable<T>,
-): AsyncGenerator<T, void, undefined> {
+): AsyncIterableIterator<T> {
   const iterator = source[Symbol.asyncIterator]();
+  const done = { done: true, value: undefined } as const;
   let isWaiting = false;
-  try {
-    for (;;) {
-      isWaiting = true;
-      const next = await orAborted(signal, iterator.next());
-      isWaiting = false;
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    // A source that is being waited for may never answer, so its end is asked for and not awaited.
+  let isEnded = false;
+  const end = async (): Promise<void> => {
+    if (isEnded) return;
+    isEnded = true;
     const ended = iterator.return?.();
     if (isWaiting) ended?.then(undefined, () => undefined);
     else await ended;
-  }
+  };
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      if (isEnded) return done;
+      isWaiting = true;
+      try {
+        const next = await orAborted(signal, iterator.next());
+        isWaiting = false;
+        if (next.done) isEnded = true;
+        return next;
+      } catch (error) {
+        await end();
+        throw error;
+      }
+    },
+    async return() {
+      await end();
+      return done;
+    },
+  };
 }
 
 /** The result of `work`, or `INTERRUPTED` when `signal` aborts first. The work itself goes on. */

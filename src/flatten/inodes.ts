@@ -43,13 +43,11 @@ const TYPE_SHIFT = 12;
 const TYPE_MASK = 0xf;
 const LAYER_SHIFT = 16;
 
-// Wide fields of a row. WHERE is the offset of a file's content, or both numbers of a device.
+// Wide fields of a row: size and offset of a file's content, or major and minor of a device.
 const SIZE = 0;
 const MTIME_SECONDS = 1;
 const WHERE = 2;
 const WIDE_FIELDS = 3;
-
-const DEVICE_SHIFT = 0x1_0000_0000;
 
 /** Attributes of every inode, in columns. */
 export class InodeTable {
@@ -67,14 +65,10 @@ export class InodeTable {
     const type = entry.type as InodeType;
     this.#setKind(inode, type, layer);
     this.setFacts(inode, entry);
-    this.#wide.set(inode, SIZE, entry.size);
-    this.#rows.set(inode, LINKS, 0);
     const isDevice = type === 'char' || type === 'block';
-    this.#wide.set(
-      inode,
-      WHERE,
-      isDevice ? entry.devMajor * DEVICE_SHIFT + entry.devMinor : entry.dataOffset,
-    );
+    this.#wide.set(inode, SIZE, isDevice ? entry.devMajor : entry.size);
+    this.#wide.set(inode, WHERE, isDevice ? entry.devMinor : entry.dataOffset);
+    this.#rows.set(inode, LINKS, 0);
     if (type === 'symlink') this.#symlinks.set(inode, entry.linkTarget);
     if (entry.sparse !== undefined) this.#sparse.set(inode, entry.sparse);
     return inode;
@@ -164,7 +158,6 @@ export class InodeTable {
   head(inode: InodeId, path: string): EntryHead {
     const type = this.type(inode);
     const isDevice = type === 'char' || type === 'block';
-    const where = this.#wide.get(inode, WHERE);
     return {
       type,
       path,
@@ -175,8 +168,8 @@ export class InodeTable {
       size: type === 'file' ? this.#wide.get(inode, SIZE) : 0,
       mtimeSeconds: this.#wide.get(inode, MTIME_SECONDS),
       mtimeNanos: this.#rows.get(inode, MTIME_NANOS),
-      devMajor: isDevice ? Math.floor(where / DEVICE_SHIFT) : 0,
-      devMinor: isDevice ? where % DEVICE_SHIFT : 0,
+      devMajor: isDevice ? this.#wide.get(inode, SIZE) : 0,
+      devMinor: isDevice ? this.#wide.get(inode, WHERE) : 0,
       xattrs: this.#xattrSets.at(this.#rows.get(inode, XATTRS)),
     };
   }

@@ -34,6 +34,8 @@ interface Staged {
  * does not grow with it.
  */
 const HELD_ENTRIES = 20_000;
+/** Names and attribute values of the entries that are held, in characters. */
+const HELD_CHARACTERS = 16_777_216;
 
 /** Merges layers into one tree. */
 export class Merger {
@@ -71,12 +73,18 @@ export class Merger {
   /** Reads the layer: collects marks, and the other entries as long as they are few. */
   #stage(read: EntryReader, marks: Mark[]): Staged[] | undefined {
     let held: Staged[] | undefined = [];
+    let weight = 0;
     for (const entry of read()) {
       this.#count(entry);
       const staged = this.#classify(entry, marks, true);
-      if (staged === undefined || held === undefined) continue;
-      if (held.length < HELD_ENTRIES) held.push(staged);
-      else held = undefined;
+      if (staged === undefined) continue;
+      if (entry.type === 'directory' && staged.path !== '') {
+        this.#resolver.noteDirectory(staged.path);
+      }
+      weight += weightOf(entry);
+      if (held !== undefined && held.length < HELD_ENTRIES && weight < HELD_CHARACTERS) {
+        held.push(staged);
+      } else held = undefined;
     }
     return held;
   }
@@ -187,12 +195,12 @@ export class Merger {
 
   #hideBelow(directory: CleanPath): void {
     const node = this.#resolver.findMarked(directory, 'mark-again');
-    if (node !== 0) this.tree.removeChildren(node, 'deleted');
+    if (node > 0) this.tree.removeChildren(node, 'deleted');
   }
 
   #hideOne(directory: CleanPath, name: string): void {
     const parent = this.#resolver.findMarked(directory, 'mark-again');
-    const node = parent === 0 ? 0 : this.tree.names.child(parent, name);
+    const node = parent > 0 ? this.tree.names.child(parent, name) : 0;
     if (node !== 0) this.tree.remove(node, 'deleted');
   }
 
@@ -266,6 +274,14 @@ export class Merger {
     if (!this.tree.isOwn(existing)) return;
     this.#warn('duplicate-path', path, 'stands more than once in one layer: the last entry counts');
   }
+}
+
+/** What an entry weighs while it is held: entries can carry a MiB of attributes each. */
+function weightOf({ path, linkTarget, xattrs }: Entry): number {
+  let weight = path.length + linkTarget.length;
+  if (xattrs !== undefined)
+    for (const [name, value] of xattrs) weight += name.length + value.length;
+  return weight;
 }
 
 function checkSymlink(entry: Entry, path: CleanPath): void {

@@ -16,6 +16,13 @@ export interface Place {
 /** Why a path is walked: to place an entry, making what is missing; for a mark, with its warning once; for a link. */
 type Purpose = 'make' | 'mark' | 'mark-again' | 'find';
 
+function isMark(purpose: Purpose): boolean {
+  return purpose === 'mark' || purpose === 'mark-again';
+}
+
+/** No node: see {@link Resolver.findMarked}. */
+export const REPLACED: NodeId = -1;
+
 /** Resolves the paths of one layer after the other. */
 export class Resolver {
   readonly #tree: RootTree;
@@ -23,6 +30,8 @@ export class Resolver {
   readonly #warnings: Warnings;
   /** Directories that entries of this layer lie in, and that may turn out to have no entry in it. */
   readonly #parents = new Set<NodeId>();
+  /** Lower links that this layer replaces by directories of its own: below them no mark finds anything. */
+  readonly #replacedLinks = new Set<NodeId>();
   /** The last directory asked for: tars list a directory's entries together. */
   #cachedPath: CleanPath | undefined;
   #cachedNode: NodeId = 0;
@@ -65,11 +74,21 @@ export class Resolver {
   }
 
   /**
-   * The directory of a mark, 0 when no lower layer has it. Where links are shadowed, a link is none: the mark lies in
+   * The directory of a mark, 0 when no lower layer has it, {@link REPLACED} when this layer puts a directory of its own
+   * in place of a link on the way: what the link led to is not below it any more. Where links are shadowed, a link is none: the mark lies in
    * the directory that takes its place.
    */
   findMarked(path: CleanPath, purpose: 'mark' | 'mark-again'): NodeId {
     return this.#walk(path, path, purpose);
+  }
+
+  /** Told of every directory entry of a layer before its marks are applied. */
+  noteDirectory(path: CleanPath): void {
+    const slash = path.lastIndexOf('/');
+    const parent = this.#walk(slash < 0 ? '' : path.slice(0, slash), path, 'mark-again');
+    if (parent <= 0) return;
+    const node = this.#tree.names.child(parent, path.slice(slash + 1));
+    if (node !== 0 && this.#tree.typeOf(node) === 'symlink') this.#replacedLinks.add(node);
   }
 
   /** Ends a layer: parents without an entry of their own are reported, or reset where the policy says so. */
@@ -78,6 +97,7 @@ export class Resolver {
       if (!this.#tree.isOwn(node)) this.#reportParent(node);
     }
     this.#parents.clear();
+    this.#replacedLinks.clear();
     this.#cachedPath = undefined;
   }
 
@@ -118,6 +138,7 @@ export class Resolver {
         if (purpose !== 'make') return 0;
         node = this.#makeDirectory(node, part);
       } else if (tree.isDirectory(child)) node = this.#enter(child, purpose);
+      else if (isMark(purpose) && this.#replacedLinks.has(child)) return REPLACED;
       else if (tree.typeOf(child) !== 'symlink') {
         if (purpose !== 'make') return 0;
         throw this.#fileAsParent(wanted, child);

@@ -110,6 +110,9 @@ function mergeGlobals(before: PaxRecords | undefined, now: PaxRecords, at: numbe
     if (value === '') merged.delete(key);
     else merged.set(key, value);
   }
+  if (merged.size > LIMITS.paxGlobalRecords) {
+    throw overLimit(`global PAX headers set more than ${LIMITS.paxGlobalRecords} keys`, at);
+  }
   return merged;
 }
 

@@ -13,19 +13,38 @@ export function applyGlobals(
   own: PaxRecords | undefined,
   at: number,
 ): void {
-  for (const [key, value] of globals) {
-    if (own?.has(key)) continue;
-    if (!IGNORED.has(key)) draft.governedByGlobal = true;
-    applyRecord(draft, key, value, at);
-  }
+  const governing = [...globals].filter(([key]) => own?.has(key) !== true);
+  if (governing.some(([key]) => !IGNORED.has(key))) draft.governedByGlobal = true;
+  applyRecords(draft, governing, at);
 }
 
 export function applyPax(draft: EntryDraft, records: PaxRecords, at: number): void {
+  // An empty value takes a key back (POSIX); an extended attribute, though, may be empty.
+  const set = [...records].filter(([key, value]) => value !== '' || key.startsWith(XATTR));
+  applyRecords(draft, set, at);
+}
+
+/** Attributes and unknown keys are collected and set once: a header may hold thousands. */
+function applyRecords(
+  draft: EntryDraft,
+  records: readonly (readonly [string, string])[],
+  at: number,
+): void {
+  const xattrs: (readonly [string, string])[] = [];
+  const unknown: string[] = [];
   for (const [key, value] of records) {
-    // An empty value takes a key back (POSIX); an extended attribute, though, may be empty.
-    if (value === '' && !key.startsWith(XATTR)) continue;
-    applyRecord(draft, key, value, at);
+    if (key.startsWith(XATTR)) xattrs.push([key.slice(XATTR.length), value]);
+    else if (isUnknown(key)) unknown.push(key);
+    else applyRecord(draft, key, value, at);
   }
+  if (xattrs.length > 0) draft.xattrs = sortedByName([...(draft.xattrs ?? []), ...xattrs]);
+  if (unknown.length > 0) draft.unknownKeys = [...(draft.unknownKeys ?? []), ...unknown];
+}
+
+const APPLIED = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'mtime']);
+
+function isUnknown(key: string): boolean {
+  return !APPLIED.has(key) && !IGNORED.has(key) && !key.startsWith('GNU.sparse.');
 }
 
 function applyRecord(draft: EntryDraft, key: string, value: string, at: number): void {
@@ -52,24 +71,12 @@ function applyRecord(draft: EntryDraft, key: string, value: string, at: number):
       return;
     }
     default:
-      applyOther(draft, key, value);
+    // Known and without meaning, or of a sparse file: `parser.ts` reads those.
   }
 }
 
-function applyOther(draft: EntryDraft, key: string, value: string): void {
-  if (key.startsWith(XATTR)) {
-    draft.xattrs = withXattr(draft.xattrs, key.slice(XATTR.length), value);
-  } else if (!IGNORED.has(key) && !key.startsWith('GNU.sparse.')) {
-    draft.unknownKeys = [...(draft.unknownKeys ?? []), key];
-  }
-}
-
-/** Sorted by name, so that equal sets are equal text. */
-function withXattr(
-  xattrs: ReadonlyMap<string, string> | undefined,
-  name: string,
-  value: string,
-): ReadonlyMap<string, string> {
-  if (xattrs === undefined) return new Map([[name, value]]);
-  return new Map([...xattrs, [name, value] as const].sort(([a], [b]) => (a < b ? -1 : 1)));
+/** A later value of a name replaces the earlier; sorted, so that equal sets are equal text. */
+function sortedByName(xattrs: readonly (readonly [string, string])[]): ReadonlyMap<string, string> {
+  const set = new Map(xattrs);
+  return set.size < 2 ? set : new Map([...set].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

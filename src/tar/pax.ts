@@ -1,6 +1,7 @@
 // PAX extended headers as bytes (POSIX pax, "Extended Header"; values may be binary). Never as UTF-8 text: that is how
 // other tools lose `security.capability`.
-import { corrupt } from './corrupt.ts';
+import { LIMITS } from '../core/limits.ts';
+import { corrupt, overLimit } from './corrupt.ts';
 
 /** Records in the order of the header; a later record of a key replaces an earlier one. */
 export type PaxRecords = Map<string, string>;
@@ -22,6 +23,9 @@ export function parsePax(body: string, offset: number): PaxRecords {
     if (key === GNU_SPARSE_OFFSET || key === GNU_SPARSE_BYTES) sparse.push(key, value);
     else records.set(key, value);
     at = end;
+    if (records.size > LIMITS.paxRecords) {
+      throw overLimit(`a PAX header has more than ${LIMITS.paxRecords} records`, offset);
+    }
   }
   if (sparse.length > 0) records.set(GNU_SPARSE_MAP, joinSparse(sparse, offset));
   return records;

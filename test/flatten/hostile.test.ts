@@ -785,3 +785,34 @@ describe('afterwards', () => {
     expect(await flat('a=1 | b=>a | -a')).toBe('b=1');
   });
 });
+
+describe('headers with thousands of records', () => {
+  const records = (count: number, key: string) =>
+    paxRecords(Array.from({ length: count }, (_, i) => [`${key}${i}`, 'v'] as const));
+  const file = entry({ name: 'a', type: 'file', body: '1' });
+
+  it.each(['SCHILY.xattr.user.', 'VENDOR.'])('%s: eight thousand are quick', async (key) => {
+    const started = performance.now();
+    await flatten([tar([paxHeader(records(8000, key)), file])]);
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+
+  it('more are refused, and so are global ones by the hundred', async () => {
+    const many = tar([paxHeader(records(9000, 'VENDOR.')), file]);
+    expect((await refusal([many])).code).toBe('LIMIT_EXCEEDED');
+    const globals = tar([paxGlobal(records(300, 'VENDOR.')), file]);
+    expect((await refusal([globals])).code).toBe('LIMIT_EXCEEDED');
+  });
+});
+
+describe('device numbers past 32 bits in all', () => {
+  it('keep every digit', () => {
+    const sources = layers('a=char:4194305,3').map(inMemory);
+    const plan = planFlatten(
+      sources.map((source) => () => scanTar(source)),
+      DEFAULT_POLICY,
+    );
+    const [step] = plan.steps();
+    expect([step?.head.devMajor, step?.head.devMinor]).toEqual([4194305, 3]);
+  });
+});

@@ -143,6 +143,28 @@ describe('an entry below a symlinked parent', () => {
   });
 });
 
+describe('a directory in place of a lower symlink', () => {
+  // What overlay2 writes for `rm lib && mkdir lib`, seen on 20.10: the mark must not reach what the link pointed to.
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['with an opaque mark', 'u/ u/keep=1 l->u | l/ l/! l/new=2', 'l/ l/new=2 u/ u/keep=1'],
+    ['with the mark in front', 'u/ u/keep=1 l->u | l/! l/ l/new=2', 'l/ l/new=2 u/ u/keep=1'],
+    ['with a whiteout in it', 'u/ u/keep=1 l->u | l/ -l/keep', 'l/ u/ u/keep=1'],
+    [
+      'and a mark below it',
+      'u/ u/d/ u/d/keep=1 l->u | l/ l/d/ l/d/!',
+      'l/ l/d/ u/ u/d/ u/d/keep=1',
+    ],
+    [
+      'with the attribute of overlay',
+      'u/ u/keep=1 l->u | l/[755,0:0,@0,trusted.overlay.opaque=y]',
+      'l/ u/ u/keep=1',
+    ],
+  ];
+  it.each(rows)('%s leaves the link target alone', async (_name, stack, tree) => {
+    for (const options of [{}, SHADOW]) expect(await flat(stack, options)).toBe(tree);
+  });
+});
+
 describe('the same path twice in one layer', () => {
   const rows: readonly Row[] = [
     ['last wins', 'a=1 a=2', 'a=2', 'duplicate-path'],

@@ -152,7 +152,11 @@ function hide(
   random: Random,
   style: Style,
 ): 'none' | 'opaque' | 'whiteout' {
-  if (below.type !== 'dir') return random.chance(0.3) ? 'whiteout' : 'none';
+  if (below.type !== 'dir') {
+    if (random.chance(0.3)) return 'whiteout';
+    // Overlay engines mark a directory opaque whatever it replaces, a symlink to a directory too.
+    return random.chance(0.4) ? 'opaque' : 'none';
+  }
   const isNew = below.id !== node.id;
   if (!random.chance(isNew ? 0.7 : style.hide)) return 'none';
   return path === '.' || random.chance(0.5) ? 'opaque' : 'whiteout';
