@@ -26,7 +26,7 @@ export async function openArchiveSink(
     },
     async copyLayer(ctx, layer) {
       await using bytes = await layer.openStored(ctx);
-      await writer.copyBlob(ctx, layer.descriptor.digest, bytes);
+      await writer.copyBlob(ctx, layer.descriptor, bytes);
       return describeCopy(layer);
     },
     async commit(_ctx, publication) {

@@ -1,19 +1,19 @@
 // Writes the one hybrid archive that everybody reads (`flatten.md` 6): an OCI layout with `manifest.json` beside it. The
 // layer comes first; its header is written when its digest is known, which a file allows and a pipe does not.
 import type { Compression } from '../blob/compressor.ts';
-import { type Context, throwIfAborted } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import type { LayerProducer, Publication, RandomAccess } from '../image/image.ts';
+import type { Descriptor, LayerProducer, Publication, RandomAccess } from '../image/image.ts';
 import type { System, WritableFile } from '../system/system.ts';
 import { BLOCK, padded } from '../tar/entry.ts';
 import { memberHeader } from './archive-member.ts';
 import { type ArchiveTail, archiveTail, LAYOUT_FILE } from './archive-tail.ts';
+import { copyStored } from './copy-stored.ts';
 import { FlushingFile } from './flushing-file.ts';
 import type { NameStyle } from './image-names.ts';
 import { type StoredBytes, storeLayer } from './store-layer.ts';
 import { blobPath } from './stored-layer.ts';
 
-const COPY_BYTES = 1_048_576;
 /** Beyond this a member's size needs a header of three blocks. */
 const LARGE_BYTES = 8_589_934_591;
 
@@ -56,21 +56,17 @@ export class ArchiveWriter {
     return stored;
   }
 
-  /** Stores bytes as they are. */
-  async copyBlob(ctx: Context, digest: Digest, source: RandomAccess): Promise<void> {
+  /** Stores bytes as they are, which must be those of the descriptor. */
+  async copyBlob(ctx: Context, descriptor: Descriptor, source: RandomAccess): Promise<void> {
     await this.#begin();
+    const { digest, size } = descriptor;
     if (this.#blobs.has(digest)) return;
-    const isLarge = source.size > LARGE_BYTES;
+    const isLarge = size > LARGE_BYTES;
     const start = this.#end + memberHeader('', 0, isLarge).length;
-    const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
-    for (let at = 0; at < source.size; ) {
-      throwIfAborted(ctx);
-      const read = source.readSync(buffer, at);
-      if (read === 0) break;
-      await this.#file.write(buffer.subarray(0, read), start + at);
-      at += read;
-    }
-    await this.#finishMember(digest, source.size, start, isLarge);
+    await copyStored(ctx, source, descriptor, (bytes, position) =>
+      this.#file.write(bytes, start + position),
+    );
+    await this.#finishMember(digest, size, start, isLarge);
   }
 
   /** Writes everything that makes the layers an image, and the end of the archive. */

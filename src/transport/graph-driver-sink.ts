@@ -6,8 +6,8 @@ import { isShipperError, ShipperError } from '../core/errors.ts';
 import type {
   FinishedImage,
   ImageSink,
+  Layer,
   LayerProducer,
-  LayerTar,
   Publication,
   StoredLayer,
 } from '../image/image.ts';
@@ -60,10 +60,7 @@ export class GraphDriverSink implements ImageSink {
   };
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
-    await using tar = await layer.open(ctx);
-    const stored = await this.putLayer(ctx, copyOf(tar), { kind: 'none' });
-    await tar.verified();
-    return stored;
+    return this.putLayer(ctx, await copyOf(ctx, layer), { kind: 'none' });
   };
 
   commit: ImageSink['commit'] = async (ctx, publication) => {
@@ -102,7 +99,7 @@ export class GraphDriverSink implements ImageSink {
 
   async #produce(ctx: Context, layer: LayerProducer, body: Handoff): Promise<StoredBytes> {
     try {
-      const put = inSequence((chunk) => body.put(chunk));
+      const put = inSequence((chunk) => body.put(chunk).catch((cause) => this.#leftEarly(cause)));
       const none = { kind: 'none' } as const;
       const stored = await storeLayer(this.#system, ctx, layer, none, this.#options.jobs, put);
       body.end();
@@ -111,6 +108,15 @@ export class GraphDriverSink implements ImageSink {
       body.fail(error);
       throw error;
     }
+  }
+
+  /** The reader is the engine's answer; where that is an error, it is told in place of this one. */
+  #leftEarly(cause: unknown): never {
+    throw new ShipperError(
+      'ENGINE',
+      `Cannot write ${this.name}: the engine answered before it had read the whole layer`,
+      { cause },
+    );
   }
 
   #descriptor({ digest, size }: { digest: StoredLayer['diffId']; size: number }) {
@@ -127,24 +133,33 @@ export class GraphDriverSink implements ImageSink {
   }
 }
 
-/** An open layer as a producer of its own bytes. */
-function copyOf(tar: LayerTar): LayerProducer {
+/** A layer as a producer of its own bytes. It is opened whenever they are wanted: the sink may ask long after. */
+async function copyOf(ctx: Context, layer: Layer): Promise<LayerProducer> {
+  const size = await sizeOf(ctx, layer);
   return {
     name: 'layer',
-    size: tar.size,
-    async produce(_ctx, sink) {
-      for (let at = 0; at < tar.size; ) {
+    size,
+    async produce(context, sink) {
+      await using tar = await layer.open(context);
+      if (tar.size !== size) throw changed();
+      for (let at = 0; at < size; ) {
         const read = tar.readSync(sink.space(), at);
-        if (read === 0)
-          throw new ShipperError(
-            'SOURCE_CHANGED',
-            'Cannot copy a layer: it became shorter while it was read',
-          );
+        if (read === 0) throw changed();
         at += read;
         await sink.filled(read);
       }
+      await tar.verified();
     },
   };
+}
+
+async function sizeOf(ctx: Context, layer: Layer): Promise<number> {
+  await using tar = await layer.open(ctx);
+  return tar.size;
+}
+
+function changed(): ShipperError {
+  return new ShipperError('SOURCE_CHANGED', 'Cannot copy a layer: it changed while it was read');
 }
 
 /** `manifest.json`, the configuration and an empty member where the layer would be. */

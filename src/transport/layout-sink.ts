@@ -1,12 +1,10 @@
 // An OCI layout folder as a destination (image-spec, image-layout.md). Blobs come first; `index.json` is replaced last,
 // and that is what makes the image visible. Other images of the layout stay.
 
-import { createHash } from 'node:crypto';
-import { throwIfAborted } from '../core/context.ts';
-import { type Digest, digestFromHex } from '../core/digest.ts';
+import type { Digest } from '../core/digest.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Descriptor, ImageSink, Publication } from '../image/image.ts';
+import type { ImageSink, Publication } from '../image/image.ts';
 import { isObject, type JsonValue, member, parseJsonObject } from '../image/json-text.ts';
 import { OCI_INDEX } from '../image/media-types.ts';
 import {
@@ -18,14 +16,14 @@ import {
 } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import { LAYOUT_FILE, metadataBlobs } from './archive-tail.ts';
+import { copyStored } from './copy-stored.ts';
 import { FlushingFile } from './flushing-file.ts';
 import { namedDescriptors } from './image-names.ts';
+import { lockLayout } from './layout-lock.ts';
+import { entryKey } from './oci-select.ts';
 import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
 import { storeLayer } from './store-layer.ts';
 import { blobPath } from './stored-layer.ts';
-
-const REF_NAME = 'org.opencontainers.image.ref.name';
-const COPY_BYTES = 1_048_576;
 
 /** Opens a layout for writing; makes the folder where it is missing, and refuses one that holds something else. */
 export async function openLayoutSink(
@@ -107,22 +105,15 @@ class LayoutSink implements ImageSink {
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
     await using source = await layer.openStored(ctx);
     await this.#newBlob(async (temp) => {
-      const hash = createHash('sha256');
-      const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
-      for (let at = 0; at < source.size; ) {
-        throwIfAborted(ctx);
-        const read = source.readSync(buffer, at);
-        if (read === 0) break;
-        hash.update(buffer.subarray(0, read));
-        await temp.file.write(buffer.subarray(0, read), at);
-        at += read;
-      }
-      return { digest: digestFromHex('sha256', hash.digest('hex')) };
+      await copyStored(ctx, source, layer.descriptor, (bytes, position) =>
+        temp.file.write(bytes, position),
+      );
+      return layer.descriptor;
     });
     return describeCopy(layer);
   };
 
-  commit: ImageSink['commit'] = async (_ctx, publication) => {
+  commit: ImageSink['commit'] = async (ctx, publication) => {
     const { files } = this.#system;
     for (const { descriptor, bytes } of metadataBlobs(publication)) {
       await this.#newBlob(async (temp) => {
@@ -136,6 +127,7 @@ class LayoutSink implements ImageSink {
     }
     // A folder is as durable as its name in the folder above.
     for (const path of this.#made) await files.syncDirectory(splitPath(path).folder);
+    await using _lock = await lockLayout(this.#system, ctx, this.#folder, this.name);
     if (this.#isNew) await this.#replace(LAYOUT_FILE.name, LAYOUT_FILE.bytes);
     await this.#replace('index.json', await this.#newIndex(publication));
     this.#isCommitted = true;
@@ -203,11 +195,12 @@ class LayoutSink implements ImageSink {
     const added = targets.flatMap(({ descriptor }) =>
       namedDescriptors(descriptor, publication.tags, 'oci'),
     );
-    const names = new Set(added.map(refName));
+    const keys = new Set(added.map(({ annotations }) => entryKey(annotations)));
     const digests = new Set(added.map(({ digest }): string => digest));
     const kept = (await this.#oldEntries()).filter((entry) => {
-      const name = refNameOf(entry);
-      if (name !== undefined) return !names.has(name);
+      const annotations = isObject(entry) ? member(entry, 'annotations') : undefined;
+      const key = entryKey(isObject(annotations) ? annotations : undefined);
+      if (key !== undefined) return !keys.has(key);
       return !(isObject(entry) && digests.has(String(member(entry, 'digest'))));
     });
     const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...kept, ...added] };
@@ -233,14 +226,4 @@ class LayoutSink implements ImageSink {
       path: this.#folder,
     });
   }
-}
-
-function refName(descriptor: Descriptor): string | undefined {
-  return descriptor.annotations?.[REF_NAME];
-}
-
-function refNameOf(entry: JsonValue): string | undefined {
-  const annotations = isObject(entry) ? member(entry, 'annotations') : undefined;
-  const name = isObject(annotations) ? member(annotations, REF_NAME) : undefined;
-  return typeof name === 'string' ? name : undefined;
 }

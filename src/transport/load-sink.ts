@@ -43,7 +43,7 @@ export class LoadSink implements ImageSink {
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
     const writer = await this.#open();
     await using bytes = await layer.openStored(ctx);
-    await writer.copyBlob(ctx, layer.descriptor.digest, bytes);
+    await writer.copyBlob(ctx, layer.descriptor, bytes);
     return describeCopy(layer);
   };
 

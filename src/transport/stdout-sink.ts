@@ -3,19 +3,25 @@
 import type { Compression } from '../blob/compressor.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import { bug, messageOf, ShipperError } from '../core/errors.ts';
-import type { ImageSink, LayerProducer, Publication, RandomAccess } from '../image/image.ts';
+import { messageOf, ShipperError } from '../core/errors.ts';
+import type {
+  Descriptor,
+  ImageSink,
+  LayerProducer,
+  Publication,
+  RandomAccess,
+} from '../image/image.ts';
 import { createSpool, requireSpace } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import { BLOCK, padded } from '../tar/entry.ts';
 import { memberHeader } from './archive-member.ts';
 import { archiveTail, LAYOUT_FILE } from './archive-tail.ts';
 import { inSequence } from './chunk-pipe.ts';
+import { copyStored } from './copy-stored.ts';
 import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
 import { type StoredBytes, storeLayer } from './store-layer.ts';
 import { blobPath } from './stored-layer.ts';
 
-const COPY_BYTES = 1_048_576;
 const LARGE_BYTES = 8_589_934_591;
 
 /** Opens standard output as an archive. */
@@ -48,7 +54,7 @@ class StdoutSink implements ImageSink {
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
     await using source = await layer.openStored(ctx);
-    await this.#copyMember(layer.descriptor.digest, source);
+    await this.#copyMember(ctx, layer.descriptor, source);
     return describeCopy(layer);
   };
 
@@ -102,21 +108,20 @@ class StdoutSink implements ImageSink {
     );
     const readSync = (target: Uint8Array, position: number) =>
       spool.file.readSync(target, position);
-    await this.#copyMember(stored.digest, { size: stored.size, readSync });
+    await this.#copyMember(ctx, stored, { size: stored.size, readSync });
     return stored;
   }
 
-  async #copyMember(digest: Digest, source: RandomAccess): Promise<void> {
+  async #copyMember(
+    ctx: Context,
+    stored: Pick<Descriptor, 'digest' | 'size'>,
+    source: RandomAccess,
+  ): Promise<void> {
+    const { digest, size } = stored;
     if (this.#written.has(digest)) return;
-    await this.#beginMember(digest, source.size);
-    const buffer = Buffer.allocUnsafeSlow(COPY_BYTES);
-    for (let at = 0; at < source.size; ) {
-      const read = source.readSync(buffer, at);
-      if (read === 0) throw bug(`a layer of ${source.size} bytes ended at ${at}`);
-      await this.#write(buffer.subarray(0, read));
-      at += read;
-    }
-    await this.#pad(source.size);
+    await this.#beginMember(digest, size);
+    await copyStored(ctx, source, stored, (bytes) => this.#write(bytes));
+    await this.#pad(size);
   }
 
   async #beginMember(digest: Digest, size: number): Promise<void> {
