@@ -43,6 +43,12 @@ export interface LayerTar extends RandomAccess, AsyncDisposable {
   verified(): Promise<void>;
 }
 
+/** How a layer is opened. */
+export interface OpenOptions {
+  /** Bytes of the tar, at most, where it must be decompressed first; `LIMIT_EXCEEDED` past it. */
+  readonly maxBytes?: number;
+}
+
 /** One layer. */
 export interface Layer {
   /** As the manifest has it; for archives without one, the digest and size of the stored bytes as far as known. */
@@ -50,7 +56,7 @@ export interface Layer {
   /** Digest of the uncompressed tar, as the configuration claims. */
   readonly diffId: Digest;
   /** Opens the tar. A medium that cannot be read at any position spools, and removes the spool on dispose. */
-  open(ctx: Context): Promise<LayerTar>;
+  open(ctx: Context, options?: OpenOptions): Promise<LayerTar>;
   /** Opens the bytes as stored, to be copied as they are. */
   openStored(ctx: Context): Promise<RandomAccess & AsyncDisposable>;
 }
@@ -101,6 +107,8 @@ export interface ImageSet {
   readonly isIndex: boolean;
   readonly annotations: Readonly<Record<string, string>>;
   readonly attestations: readonly Attestation[];
+  /** How many images the medium lists, where it is known; several platforms of one name are one. */
+  readonly imagesInMedium?: number;
 }
 
 /** Where an image is read. Dispose it after the last layer was closed. */

@@ -46,7 +46,7 @@ export async function openRoot(
   try {
     await runAll(
       image.layers.map((layer, index) => async () => {
-        layers[index] = await layer.open(ctx);
+        layers[index] = await layer.open(ctx, { maxBytes: maxLayerBytes(options) });
       }),
       options.jobs,
     );
@@ -74,6 +74,14 @@ export async function openRoot(
     await close();
     throw inImage(error, image);
   }
+}
+
+/**
+ * No layer may fill the disk before `--max-output` is asked. Twice that and 1 GiB, because much of a layer may be hidden
+ * by those above it and does not count as output.
+ */
+function maxLayerBytes({ policy }: RootOptions): number {
+  return (policy?.maxOutputBytes ?? DEFAULT_POLICY.maxOutputBytes) * 2 + 1_073_741_824;
 }
 
 /** What the manifest alone says that must be told. */

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
-import { type ErrorCode, isShipperError, ShipperError } from '../core/errors.ts';
+import { bug, type ErrorCode, isShipperError, ShipperError } from '../core/errors.ts';
 import { processOwner } from './owner.ts';
 import type { FileFacts, Files, ReadableFile, WritableFile } from './system.ts';
 
@@ -205,13 +205,17 @@ class NodeFile implements WritableFile {
   }
 
   readSync(target: Uint8Array, position: number): number {
-    return duringSync('read', this.path, () =>
-      readSync(this.fd, target, 0, target.length, position),
-    );
+    return duringSync('read', this.path, () => {
+      this.#requireOpen();
+      return readSync(this.fd, target, 0, target.length, position);
+    });
   }
 
   facts(): Promise<FileFacts> {
-    return during('examine', this.path, async () => factsOf(fstatBig(this.fd)));
+    return during('examine', this.path, async () => {
+      this.#requireOpen();
+      return factsOf(fstatBig(this.fd));
+    });
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
@@ -227,9 +231,13 @@ class NodeFile implements WritableFile {
   }
 
   /** A descriptor that was closed may be another file's by the time a late call gets to it, so there are none. */
+  #requireOpen(): void {
+    if (!this.#isOpen) throw bug(`${this.path} is used after it was closed`);
+  }
+
   #run(verb: string, action: () => Promise<void>): Promise<void> {
     const running = during(verb, this.path, () => {
-      if (!this.#isOpen) throw new Error('it was closed before');
+      this.#requireOpen();
       return action();
     });
     this.#running.add(running);

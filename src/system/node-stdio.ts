@@ -13,7 +13,7 @@ export function nodeStdio(): Stdio {
     return stream;
   };
   return {
-    stdin: () => process.stdin,
+    stdin: () => ({ [Symbol.asyncIterator]: () => chunksOf(process.stdin) }),
     writeOut: (bytes) => writeTo(guard(process.stdout), bytes),
     writeErr: (text) => {
       guard(process.stderr).write(text);
@@ -22,6 +22,18 @@ export function nodeStdio(): Stdio {
     stdoutIsTTY: isatty(1),
     stderrIsTTY: isatty(2),
     columns: () => process.stderr.columns ?? 80,
+  };
+}
+
+/** Whoever stops reading lets go of the stream, also while a chunk is awaited: it would keep the process from ending. */
+function chunksOf(stream: NodeJS.ReadStream): AsyncIterator<Uint8Array> {
+  const chunks = stream[Symbol.asyncIterator]();
+  return {
+    next: () => chunks.next(),
+    async return() {
+      stream.destroy();
+      return { done: true, value: undefined };
+    },
   };
 }
 

@@ -13,6 +13,8 @@ const PRIVATE_MODE = 0o600;
 const NEW_FILE_MODE = 0o666;
 /** Left free for everybody else, in bytes. */
 const RESERVE_BYTES = 16 * 1024 * 1024;
+/** A spool whose size nobody knows beforehand asks for free space so often. */
+const ASK_EVERY_BYTES = 256 * 1024 * 1024;
 
 /** A temporary file. It is removed on dispose unless it was moved to its place. */
 export interface TempFile extends AsyncDisposable {
@@ -89,9 +91,12 @@ async function createIn(
       await files.syncDirectory(splitPath(target).folder);
     },
     async [Symbol.asyncDispose]() {
-      await file.close();
-      if (!isPlaced) await files.remove(path);
-      forget();
+      try {
+        await file.close();
+      } finally {
+        if (!isPlaced) await files.remove(path);
+        forget();
+      }
     },
   };
 }
@@ -127,18 +132,47 @@ async function listOrNothing(files: Files, folder: string): Promise<readonly str
   }
 }
 
+/** What may be written before the free space is asked for again, so that no disk is filled to its last byte. */
+class Room {
+  readonly #files: Files;
+  readonly #folder: string;
+  #left = 0;
+
+  constructor(files: Files, path: string) {
+    this.#files = files;
+    this.#folder = splitPath(path).folder;
+  }
+
+  /** Whether there is room for `bytes`, which it then takes. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  /** Takes `bytes` of what the disk has now; rejects with `NO_SPACE`. */
+  async ask(bytes: number): Promise<void> {
+    await requireSpace(this.#files, this.#folder, bytes, 'a temporary file');
+    const free = await this.#files.freeBytes(this.#folder);
+    this.#left = Math.min(ASK_EVERY_BYTES, free - RESERVE_BYTES) - bytes;
+  }
+}
+
 /** Copies a stream into a spool; returns its length. The next chunk is read while the last one is written. */
 export async function spoolStream(
+  system: System,
   ctx: Context,
   spool: TempFile,
   stream: AsyncIterable<Uint8Array>,
   onChunk?: (bytes: number) => void,
 ): Promise<number> {
+  const room = new Room(system.files, spool.file.path);
   let length = 0;
   let writing: Promise<void> = Promise.resolve();
   try {
     for await (const chunk of untilAborted(ctx.signal, stream)) {
       await writing;
+      if (!room.take(chunk.length)) await room.ask(chunk.length);
       writing = spool.file.write(chunk, length);
       length += chunk.length;
       onChunk?.(chunk.length);

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { interruption } from '../core/context.ts';
 import type { DigestAlgorithm } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
+import { orAborted } from '../core/until-aborted.ts';
 import { type HashReply, type HashRequest, hashWorker } from './hash-worker.ts';
 import type { HashFileJob, StreamHasher, Threads } from './system.ts';
 
@@ -31,11 +32,23 @@ export function nodeThreads(cores: number): Threads {
     else if (thread.hasEnded) fileThreads -= 1;
     else idle.push(thread);
   };
+  /** A cancelled job leaves the queue at once; the thread that it gets later is passed on. */
+  const borrowUnlessAborted = async (signal: AbortSignal | undefined): Promise<HashThread> => {
+    if (signal === undefined) return borrowForFile();
+    if (signal.aborted) throw interruption(signal);
+    const borrowing = borrowForFile();
+    try {
+      return await orAborted(signal, borrowing);
+    } catch (error) {
+      void borrowing.then(giveBack);
+      throw error;
+    }
+  };
 
   return {
     hasher: (algorithm) => new HashThread().stream(algorithm),
     async hashFile(job) {
-      const thread = await borrowForFile();
+      const thread = await borrowUnlessAborted(job.signal);
       try {
         return await thread.file(job);
       } finally {
@@ -91,6 +104,7 @@ class HashThread {
   }
 
   async file({ fd, offset, length, algorithm, signal }: HashFileJob): Promise<string> {
+    if (signal?.aborted) throw interruption(signal);
     const stop = () => void this.end();
     signal?.addEventListener('abort', stop, { once: true });
     try {

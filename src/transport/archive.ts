@@ -6,6 +6,7 @@ import { printable } from '../core/bytes.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import type { Entry } from '../tar/entry.ts';
@@ -65,23 +66,24 @@ export async function openArchiveStream(
   name: string,
   expectedBytes = 0,
 ): Promise<Archive> {
-  const iterator = stream[Symbol.asyncIterator]();
-  const first: Uint8Array[] = [];
-  for (let bytes = 0; bytes < SNIFF_BYTES; ) {
-    const next = await iterator.next();
-    if (next.done) break;
-    first.push(next.value);
-    bytes += next.value.length;
+  const iterator = untilAborted(ctx.signal, stream);
+  try {
+    const first: Uint8Array[] = [];
+    for (let bytes = 0; bytes < SNIFF_BYTES; ) {
+      const next = await iterator.next();
+      if (next.done) break;
+      first.push(next.value);
+      bytes += next.value.length;
+    }
+    const whole = joined(first, iterator);
+    const kind = sniffOuter(Buffer.concat(first), name);
+    const plain = kind === 'plain' ? whole : decompress(whole, kind);
+    return await openStream(system, ctx, plain, name, expectedBytes);
+  } catch (error) {
+    // Also where nothing has been read of `whole` yet: the process would wait for a writer that nobody listens to.
+    await iterator.return?.();
+    throw error;
   }
-  const whole = joined(first, iterator);
-  const kind = sniffOuter(Buffer.concat(first), name);
-  return openStream(
-    system,
-    ctx,
-    kind === 'plain' ? whole : decompress(whole, kind),
-    name,
-    expectedBytes,
-  );
 }
 
 async function* joined(
@@ -117,7 +119,7 @@ async function openStream(
   const spool = await createSpool(system);
   try {
     const meter = startTask(ctx, `read ${name}`);
-    const size = await spoolStream(ctx, spool, stream, (bytes) => meter.advance(bytes));
+    const size = await spoolStream(system, ctx, spool, stream, (bytes) => meter.advance(bytes));
     meter.finish();
     const region = { file: spool.file, offset: 0, size };
     return indexArchive(region, name, () => spool[Symbol.asyncDispose]());

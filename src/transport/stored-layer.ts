@@ -5,7 +5,7 @@ import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex, hexOf, shortDigest } from '../core/digest.ts';
 import { isShipperError, ShipperError, withDetails } from '../core/errors.ts';
-import type { Descriptor, Layer, LayerTar } from '../image/image.ts';
+import type { Descriptor, Layer, LayerTar, OpenOptions } from '../image/image.ts';
 import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import { type Region, readRegion, streamRegion } from './region.ts';
@@ -32,11 +32,11 @@ export function storedLayer(system: System, facts: StoredLayerFacts): Layer {
   return {
     descriptor: facts.descriptor,
     diffId: facts.diffId,
-    async open(ctx) {
+    async open(ctx, options = {}) {
       let opened: OpenRegion | undefined;
       try {
         opened = await facts.open();
-        return await openLayer(system, ctx, facts, opened);
+        return await openLayer(system, ctx, facts, opened, options);
       } catch (error) {
         await opened?.[Symbol.asyncDispose]();
         throw inLayer(error, facts);
@@ -58,6 +58,7 @@ async function openLayer(
   ctx: Context,
   facts: StoredLayerFacts,
   opened: OpenRegion,
+  options: OpenOptions,
 ): Promise<LayerTar> {
   const { region } = opened;
   if (facts.hasStoredDigest && region.size !== facts.descriptor.size) {
@@ -68,7 +69,7 @@ async function openLayer(
   const kind = sniffCompression(head);
   if (kind === 'plain') return openPlain(system, ctx, facts, opened);
   if (kind === 'gzip' || kind === 'zstd')
-    return await openCompressed(system, ctx, facts, opened, kind);
+    return await openCompressed(system, ctx, facts, opened, kind, options);
   throw new ShipperError('UNSUPPORTED', `Cannot read a layer: it is compressed with ${kind}`, {
     hint: 'Recompress the image with gzip or zstd, for example with skopeo copy --dest-compress',
   });
@@ -83,12 +84,15 @@ async function openPlain(
 ): Promise<LayerTar> {
   const { region } = opened;
   const before = await region.file.facts();
-  const hashing = hashRegion(system, ctx, region, facts.diffId);
+  // Whoever closes the layer early, after a failure elsewhere, does not wait for the hash of all its bytes.
+  const closing = new AbortController();
+  const signal = AbortSignal.any([ctx.signal, closing.signal]);
+  const hashing = hashRegion(system, signal, region, facts.diffId);
   const checked = (async () => {
     requireDigest(await hashing, facts.diffId, 'diff_id');
     if (!facts.hasStoredDigest || facts.descriptor.digest === facts.diffId) return;
     requireDigest(
-      await hashRegion(system, ctx, region, facts.descriptor.digest),
+      await hashRegion(system, signal, region, facts.descriptor.digest),
       facts.descriptor.digest,
       'digest',
     );
@@ -106,6 +110,7 @@ async function openPlain(
       }
     },
     async [Symbol.asyncDispose]() {
+      closing.abort();
       await checked.catch(() => undefined);
       await opened[Symbol.asyncDispose]();
     },
@@ -114,12 +119,12 @@ async function openPlain(
 
 async function hashRegion(
   system: System,
-  ctx: Context,
+  signal: AbortSignal,
   { file, offset, size }: Region,
   expected: Digest,
 ): Promise<Digest> {
   const algorithm = algorithmOf(expected);
-  const job = { fd: file.fd, offset, length: size, algorithm, signal: ctx.signal };
+  const job = { fd: file.fd, offset, length: size, algorithm, signal };
   return digestFromHex(algorithm, await system.threads.hashFile(job));
 }
 
@@ -141,6 +146,7 @@ async function openCompressed(
   facts: StoredLayerFacts,
   opened: OpenRegion,
   kind: 'gzip' | 'zstd',
+  { maxBytes = Number.POSITIVE_INFINITY }: OpenOptions,
 ): Promise<LayerTar> {
   await requireSpace(system.files, system.tmpdir, opened.region.size, 'the decompressed layer');
   const spool = await createSpool(system);
@@ -158,7 +164,8 @@ async function openCompressed(
         yield chunk;
       }
     })();
-    const size = await spoolStream(ctx, spool, decompress(stored, kind));
+    const tar = capped(decompress(stored, kind, Number.POSITIVE_INFINITY), maxBytes);
+    const size = await spoolStream(system, ctx, spool, tar);
     meter.finish();
     if (facts.hasStoredDigest) {
       const { digest } = facts.descriptor;
@@ -175,6 +182,25 @@ async function openCompressed(
   } catch (error) {
     await spool[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** Refuses a layer as soon as it is too large, before it has filled the disk. */
+async function* capped(
+  tar: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of tar) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      throw new ShipperError(
+        'LIMIT_EXCEEDED',
+        `Cannot decompress a layer: it becomes more than ${maxBytes} bytes`,
+        { hint: 'The cap follows from --max-output: raise that if the image is to be trusted' },
+      );
+    }
+    yield chunk;
   }
 }
 

@@ -118,9 +118,10 @@ describe('a temporary file', () => {
       Array(5).fill('fulfilled'),
     );
     await expect(temp.file.write(chunk, 0)).rejects.toMatchObject({
-      code: 'IO',
-      message: `Cannot write ${temp.file.path}: it was closed before`,
+      code: 'BUG',
+      message: `${temp.file.path} is used after it was closed`,
     });
+    expect(() => temp.file.readSync(chunk, 0)).toThrow('is used after it was closed');
     expect(readdirSync(folder)).toEqual([]);
   });
 
