@@ -3,6 +3,32 @@ import { dirname, resolve } from 'node:path';
 import { ShipperError } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
 
+/** Refuses a digest file that is also the source, an output or the other digest file: it would replace it. */
+export function checkIdFilesDiffer(
+  system: System,
+  idFiles: readonly (readonly [option: string, file: string | undefined])[],
+  places: readonly string[],
+): void {
+  const taken = new Set(places.map((place) => resolve(system.cwd, pathOf(place))));
+  for (const [option, file] of idFiles) {
+    if (file === undefined) continue;
+    const path = resolve(system.cwd, file);
+    if (taken.has(path)) {
+      throw new ShipperError(
+        'USAGE',
+        `Cannot write ${option} ${JSON.stringify(file)}: that file is something else of this command`,
+        { path },
+      );
+    }
+    taken.add(path);
+  }
+}
+
+/** The path in `docker-archive:PATH[:REF]`, or the word itself. */
+function pathOf(place: string): string {
+  return /^(?:docker-archive|oci-archive|oci):([^:]*)/.exec(place)?.[1] ?? place;
+}
+
 /** Refuses early what could not be written at the end. */
 export async function checkIdFile(
   system: System,

@@ -175,6 +175,7 @@ export function platformOption(group: string, otherwise: string): OptionSpec {
     about: 'only this platform: os/architecture[/variant]',
     group,
     parse: parsePlatformWord,
+    once: true,
     otherwise,
   };
 }

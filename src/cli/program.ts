@@ -7,6 +7,7 @@ import { verifyVerb } from './commands/verify.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
 import { GLOBAL_GROUP, GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
+import { usage } from './values.ts';
 import type { ArgumentSpec, OptionSpec, Verb } from './verb.ts';
 import { VERSION } from './version.ts';
 
@@ -127,6 +128,11 @@ function optionOf(spec: OptionSpec): Option {
       ...(earlier ?? []),
       read(text),
     ]);
+  } else if (spec.once) {
+    option.argParser((text, earlier: unknown) => {
+      if (earlier === undefined) return read(text);
+      throw usage(`Cannot use ${name} twice: it takes one value`);
+    });
   } else if (option.required) option.argParser(read);
   return option;
 }

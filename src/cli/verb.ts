@@ -13,6 +13,8 @@ export interface OptionSpec {
   /** Heading in the help. */
   readonly group: string;
   readonly parse?: ValueParser<unknown>;
+  /** A second use is refused where the last would silently win and the user may have meant both. */
+  readonly once?: boolean;
   /** Closed set of values: named in the help, completed. */
   readonly choices?: readonly string[];
   /** Beginnings of values that completion offers, where the set is not closed. */

@@ -128,6 +128,22 @@ const ROWS: readonly Row[] = [
     'for example linux/amd64 or linux/arm64/v8',
   ],
   [
+    'flatten x --platform linux/amd64 --platform linux/arm64',
+    'Cannot use --platform twice: it takes one value',
+  ],
+  [
+    'flatten x.tar --iidfile x.tar',
+    'Cannot write --iidfile "x.tar": that file is something else of this command',
+  ],
+  [
+    'flatten x.tar -o docker-archive:y.tar:a:1 --digestfile ./y.tar',
+    'Cannot write --digestfile "./y.tar": that file is something else of this command',
+  ],
+  [
+    'flatten x.tar --iidfile d --digestfile d',
+    'Cannot write --digestfile "d": that file is something else of this command',
+  ],
+  [
     'flatten x --history sumary',
     'Cannot use --history "sumary": it is not one of summary, keep, none',
     'did you mean summary?',

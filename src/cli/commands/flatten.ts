@@ -4,7 +4,7 @@ import { flattenAnnotations, flattenOutputs, flattenSummary } from '../../report
 import { flattenDigest, flattenId, flattenName, flattenText } from '../../report/flatten-report.ts';
 import { exitCodeOfFlatten } from '../exit-code.ts';
 import { tellGitHub } from '../github.ts';
-import { checkIdFile, writeIdFile } from '../id-file.ts';
+import { checkIdFile, checkIdFilesDiffer, writeIdFile } from '../id-file.ts';
 import { type Answer, printAnswer, type Session, withProgress } from '../session.ts';
 import { checkStdin, isPipe, namesMedium } from '../streams.ts';
 import { parseWord, usage } from '../values.ts';
@@ -29,7 +29,7 @@ Sizes are written as 500000, 10MB (powers of 1000), 1.5GiB (powers of 1024).`,
       'shipper flatten app.tar -o oci:layout:app --compression zstd:9',
       'from archive to OCI layout',
     ],
-    ['docker save app | shipper flatten - -o - | docker load', 'in a pipe'],
+    ['docker save app:1 | shipper flatten - -o - | docker load', 'in a pipe'],
     ['shipper flatten app:1 --dry-run --min-saving 20', 'only says whether it is worth it'],
   ],
 
@@ -37,6 +37,14 @@ Sizes are written as 500000, 10MB (powers of 1000), 1.5GiB (powers of 1024).`,
     const takesStdout = checkFlatten(session, source, flags);
     const request = flattenRequest(source, flags);
     const { system, operations } = session;
+    checkIdFilesDiffer(
+      system,
+      [
+        ['--iidfile', flags.iidfile],
+        ['--digestfile', flags.digestfile],
+      ],
+      [source, ...(request.outputs ?? []), ...(request.tags ?? [])],
+    );
     await checkIdFile(system, '--iidfile', flags.iidfile);
     await checkIdFile(system, '--digestfile', flags.digestfile);
     const report = await withProgress(session, `shipper flatten ${source}`, (inside, ctx) =>
