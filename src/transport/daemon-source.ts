@@ -12,6 +12,7 @@ import {
   withDefaultTag,
 } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
+import { BLOCK } from '../tar/entry.ts';
 import { openArchiveStream } from './archive.ts';
 import { archiveBlobs } from './blob-store.ts';
 import { dockerArchiveSource } from './docker-source.ts';
@@ -75,8 +76,8 @@ async function exportImage(
   return dockerArchiveSource(system, archive, undefined);
 }
 
-/** A tar ends with two blocks of zeros (`tar(5)`), and every engine writes them. */
-const END_BYTES = 1024;
+/** A tar ends with two blocks of zeros (`tar(5)`), and every engine writes them and nothing behind them. */
+const END_BYTES = 2 * BLOCK;
 
 /**
  * Fails where the stream lacks the end of its tar: an engine that breaks off may still end its answer properly, and a
@@ -96,7 +97,8 @@ async function* whole(
     end = Buffer.concat(isLong ? [chunk.subarray(-END_BYTES)] : [end, chunk]).subarray(-END_BYTES);
     yield chunk;
   }
-  if (end.length === END_BYTES && end.every((byte) => byte === 0)) return;
+  const isWhole = size % BLOCK === 0 && end.length === END_BYTES;
+  if (isWhole && end.every((byte) => byte === 0)) return;
   throw new ShipperError(
     'ENGINE',
     `Cannot read image ${JSON.stringify(name)} from the engine at ${endpoint}: the stream ended early, after ${size} bytes`,
