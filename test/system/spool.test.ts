@@ -18,8 +18,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isShipperError } from '../../src/core/errors.ts';
 import { nodeSystem } from '../../src/system/node.ts';
-import { createBeside, createSpool, requireSpace, splitPath } from '../../src/system/spool.ts';
+import {
+  createBeside,
+  createSpool,
+  requireSpace,
+  splitPath,
+  spoolStream,
+} from '../../src/system/spool.ts';
 import type { System } from '../../src/system/system.ts';
+import { testContext } from '../engine/support.ts';
 
 let folder: string;
 let system: System;
@@ -123,6 +130,41 @@ describe('a temporary file', () => {
     });
     expect(() => temp.file.readSync(chunk, 0)).toThrow('is used after it was closed');
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('is gone on dispose also where it cannot be closed', async () => {
+    const files = { ...system.files };
+    files.create = async (path, mode) => {
+      const file = await system.files.create(path, mode);
+      const reallyClose = file.close.bind(file);
+      const close = async () => {
+        await reallyClose();
+        throw new Error('input/output error');
+      };
+      return Object.assign(file, { close });
+    };
+    const temp = await createSpool({ ...system, files });
+    await expect(temp[Symbol.asyncDispose]()).rejects.toThrow('input/output error');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('asks for free space while it grows', async () => {
+    const MIB = 1_048_576;
+    let asked = 0;
+    const freeBytes = async () => {
+      asked += 1;
+      return 17 * MIB - statSync(spool.file.path).size;
+    };
+    await using spool = await createSpool(system);
+    const small: System = { ...system, files: { ...system.files, freeBytes } };
+    const chunks = async function* (count: number) {
+      for (let i = 0; i < count; i += 1) yield new Uint8Array(MIB / 4);
+    };
+    await spoolStream(small, testContext(), spool, chunks(4));
+    expect(asked).toBeLessThan(4);
+    await expect(spoolStream(small, testContext(), spool, chunks(5))).rejects.toMatchObject({
+      code: 'NO_SPACE',
+    });
   });
 
   it('names its path in what goes wrong', async () => {
