@@ -7,6 +7,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Two cores are what there is; the default leaves one of them idle.
+          maxWorkers: 2,
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**', 'test/soak/**'],
           testTimeout: 60_000,
