@@ -31,7 +31,8 @@ export function dockerArchiveSource(
   return {
     name: archive.name,
     async read(_ctx, platform) {
-      const saved = selectImage(readManifest(archive), reference, archive.name);
+      const listed = readManifest(archive);
+      const saved = selectImage(listed, reference, archive.name);
       const image = readImage(system, archive, saved, reference);
       if (platform !== undefined && !matchesPlatform(image.platform, platform)) {
         throw new ShipperError(
@@ -40,7 +41,13 @@ export function dockerArchiveSource(
           { hint: 'shipper inspect shows its platform' },
         );
       }
-      return { images: [image], isIndex: false, annotations: {}, attestations: [] };
+      return {
+        images: [image],
+        isIndex: false,
+        annotations: {},
+        attestations: [],
+        imagesInMedium: listed.length,
+      };
     },
     [Symbol.asyncDispose]: () => archive[Symbol.asyncDispose](),
   };

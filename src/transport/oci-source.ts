@@ -48,10 +48,10 @@ export function ociSource(
       if (bytes === undefined)
         throw new ShipperError('BAD_ARCHIVE', `Cannot open ${options.name}: it has no index.json`);
       const index = parseManifest(bytes, OCI_INDEX, `index.json of ${options.name}`) as ParsedIndex;
-      const { entries, tags } = selectFromLayout(index, options.reference, options.name);
+      const { entries, tags, others } = selectFromLayout(index, options.reference, options.name);
       const reader = new SetReader(system, store, options, ctx, platform);
       await reader.readEntries(entries, 1, tags);
-      return reader.finish(entries.length > 1);
+      return { ...reader.finish(entries.length > 1), imagesInMedium: others + 1 };
     },
     async [Symbol.asyncDispose]() {
       await options.close();

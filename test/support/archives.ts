@@ -45,6 +45,7 @@ export interface PlatformSpec {
   readonly os: string;
   readonly architecture: string;
   readonly variant?: string;
+  readonly 'os.version'?: string;
 }
 
 /** What an archive says that is not true, or that nobody expects. */
@@ -127,6 +128,21 @@ export function ociMembers(images: readonly ImageSpec[]): Members {
       annotations: { 'org.opencontainers.image.ref.name': name },
     }));
   });
+  return blobs.members(manifests);
+}
+
+/** Images of a layout that have containerd's full name and the specification's, which may be a tag alone. */
+export function namedLayout(
+  images: readonly (ImageSpec & { readonly full?: string; readonly ref?: string })[],
+): Members {
+  const blobs = new Blobs();
+  const manifests = images.map(({ full, ref, ...spec }) => ({
+    ...blobs.image(spec),
+    annotations: {
+      'io.containerd.image.name': full,
+      'org.opencontainers.image.ref.name': ref,
+    },
+  }));
   return blobs.members(manifests);
 }
 
