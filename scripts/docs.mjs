@@ -42,6 +42,7 @@ const MENDS = {
   NO_SPACE: 'Free some space, or point TMPDIR to another disk',
   IO: 'The message names file and reason',
   OUTPUT_CONFLICT: 'Name another output, or `--in-place` to replace the source',
+  PARTIAL: 'The message ends with what is written already: mend what failed and run again',
   ENGINE: 'The message has the words of the engine; its own log has more',
   ENGINE_UNREACHABLE: 'Start the engine, or name it with `--context`, `--host`',
   TIMEOUT: 'The engine did nothing for long: see whether it still answers, then run again',
@@ -136,6 +137,7 @@ const EXIT_CODES = [
   ['0', 'done; `verify`: the same'],
   ['1', 'failed, nothing was changed; `verify`: could not be compared'],
   ['2', 'the command line, a reference or the environment is wrong'],
+  ['3', 'some of several results are in place and the rest failed: the message says which'],
   [
     '4',
     '`flatten`: a gate or policy is not met (`--max-size`, `--min-saving`, `--attestations fail`), or `--verify` found a difference; `verify`: different',

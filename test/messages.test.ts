@@ -18,6 +18,7 @@ const MADE_ELSEWHERE: readonly (readonly [file: string, start: string])[] = [
   ['cli/session.ts', 'reason.message'],
   ['cli/values.ts', 'message'],
   ['core/errors.ts', 'error.message'],
+  ['core/errors.ts', 'text'],
   ['engine/client.ts', 'message'],
   ['engine/endpoint.ts', 'message'],
   ['engine/failures.ts', 'message'],

@@ -8,12 +8,14 @@ export const EXIT = {
   done: 0,
   failed: 1,
   usage: 2,
+  partial: 3,
   policy: 4,
 } as const;
 
 const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   USAGE: EXIT.usage,
   BAD_REFERENCE: EXIT.usage,
+  PARTIAL: EXIT.partial,
   POLICY: EXIT.policy,
 };
 

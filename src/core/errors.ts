@@ -90,10 +90,10 @@ export function bug(message: string): ShipperError {
 export function partial(error: unknown, done: readonly string[]): unknown {
   if (done.length === 0) return error;
   const glue = isShipperError(error, 'PARTIAL') ? ', ' : '; already written: ';
-  const message = `${messageOf(error)}${glue}${done.join(', ')}`;
+  const text = `${messageOf(error)}${glue}${done.join(', ')}`;
   const { hint, details = {} } = isShipperError(error) ? error : {};
   const code = isShipperError(error, 'INTERRUPTED') ? 'INTERRUPTED' : 'PARTIAL';
-  return new ShipperError(code, message, {
+  return new ShipperError(code, text, {
     ...details,
     ...(hint === undefined ? {} : { hint }),
     cause: error,

@@ -1,8 +1,10 @@
 // The destinations of a run while they are written.
 import { type Context, throwIfAborted } from '../core/context.ts';
+import { partial } from '../core/errors.ts';
 import type { ImageSet, ImageSink, MediaFamily, Publication } from '../image/image.ts';
 import { buildIndex } from '../image/manifest.ts';
 import { typesOf } from '../image/media-types.ts';
+import { formatLocation } from '../transport/location.ts';
 import type { Transports } from '../transport/open.ts';
 import type { Destination } from './destination.ts';
 import type { SunkImage } from './flatten-one.ts';
@@ -47,11 +49,17 @@ export class Sinks implements AsyncDisposable {
   /** Makes everything visible; returns the digest of the index where the result is one. */
   async publish(set: ImageSet): Promise<string | undefined> {
     let indexDigest: string | undefined;
+    const written: string[] = [];
     for (const { sink, images, destination } of this.opened) {
       const publication = publicationOf(set, images, destination.names);
-      // The last moment at which a cancelled run has changed nothing.
-      throwIfAborted(this.#ctx);
-      await sink.commit(this.#ctx, publication);
+      try {
+        // The last moment at which a cancelled run has changed nothing.
+        throwIfAborted(this.#ctx);
+        await sink.commit(this.#ctx, publication);
+      } catch (error) {
+        throw partial(error, written);
+      }
+      written.push(formatLocation(destination.location));
       indexDigest ??= publication.index?.descriptor.digest;
     }
     return indexDigest;

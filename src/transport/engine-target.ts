@@ -1,6 +1,6 @@
 // What every way into an engine does: check what was loaded, move the tags, clean up.
 import type { Context } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import { partial, ShipperError } from '../core/errors.ts';
 import type { Engine, EngineFacts } from '../engine/engine.ts';
 import type { Publication } from '../image/image.ts';
 import type { System } from '../system/system.ts';
@@ -32,11 +32,20 @@ export function cleanUpIn(system: System, engine: Engine): EngineTarget['cleanUp
 /** Gives a checked image its final names and takes the temporary one away. */
 export async function moveTags(
   ctx: Context,
-  { engine, temporary }: EngineTarget,
+  { engine, temporary, cleanUp }: EngineTarget,
   publication: Publication,
 ): Promise<void> {
-  for (const tag of publication.tags) await engine.tagImage(ctx, temporary, tag);
-  await engine.removeImage(ctx, temporary);
+  const moved: string[] = [];
+  for (const tag of publication.tags) {
+    try {
+      await engine.tagImage(ctx, temporary, tag);
+    } catch (error) {
+      throw partial(error, moved);
+    }
+    moved.push(`docker-daemon:${tag}`);
+  }
+  // The image is in place: a temporary name that stays is no failure, and a later run removes it.
+  await cleanUp(temporary);
 }
 
 /** Throws unless the engine shows the image that was meant under the temporary name. */
