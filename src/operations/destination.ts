@@ -14,6 +14,7 @@ import {
   parseLocation,
   resolvePath,
 } from '../transport/location.ts';
+import { nameKey } from '../transport/oci-select.ts';
 import type { FlattenRequest } from './flatten-types.ts';
 import { defaultOutput, recordedName } from './names.ts';
 
@@ -33,6 +34,8 @@ export interface NamedSource {
   readonly isLayout: boolean;
   /** Whether it holds several platforms. */
   readonly isIndex: boolean;
+  /** How many images its medium lists. */
+  readonly imagesInMedium: number;
 }
 
 const PREFIX = /^(?:docker-daemon|docker-archive|oci-archive|oci|docker):/;
@@ -59,6 +62,7 @@ export async function resolveDestinations(
   for (const destination of destinations)
     await refuseOverwrite(system, request, source, destination);
   refuseTwice(destinations);
+  for (const { location } of destinations) await requireFolder(system, location);
   return destinations;
 }
 
@@ -74,7 +78,7 @@ function mediumOf(
     return [{ kind: 'docker-daemon', reference: tag }];
   if (tag !== undefined && location.kind === 'stdio') return [location];
   if (tag !== undefined && location.kind === 'oci') return [{ ...location, reference: tag }];
-  const output = defaultOutput(location, request.inPlace ?? false, source.isLayout);
+  const output = defaultOutput(location, request.inPlace ?? false, source.isLayout, source.tags);
   // A path with several platforms inside stays an OCI archive: the other kind holds one.
   if (output.kind === 'path' && source.isIndex)
     return [{ kind: 'oci-archive', path: output.path, reference: undefined }];
@@ -116,13 +120,36 @@ async function refuseOverwrite(
   source: NamedSource,
   destination: Destination,
 ): Promise<void> {
-  if (request.inPlace || !(await isSource(system, source, destination))) return;
+  if (!(await isSource(system, source, destination))) return;
+  if (request.inPlace) return refuseLoss(source, destination);
   throw new ShipperError(
     'OUTPUT_CONFLICT',
     `Cannot write ${formatLocation(destination.location)}: it is the source itself`,
     {
       hint: 'Use --in-place to replace it, or name another with -t or -o',
     },
+  );
+}
+
+/** An archive is replaced as a whole, with all that it holds. */
+function refuseLoss({ imagesInMedium }: NamedSource, { location }: Destination): void {
+  if (imagesInMedium < 2 || location.kind === 'docker-daemon' || location.kind === 'oci') return;
+  throw new ShipperError(
+    'OUTPUT_CONFLICT',
+    `Cannot replace ${formatLocation(location)}: it holds ${imagesInMedium} images, of which the result is one`,
+    { hint: 'Write elsewhere with -o' },
+  );
+}
+
+/** A mistyped folder shows before an image is read for nothing. */
+async function requireFolder(system: System, location: Location): Promise<void> {
+  if (!('path' in location) || isStdout(location)) return;
+  const folder = resolvePath(system, location.path).replace(/\/+[^/]*\/*$/, '') || '/';
+  if ((await system.files.stat(folder)) !== undefined) return;
+  throw new ShipperError(
+    'NOT_FOUND',
+    `Cannot write ${formatLocation(location)}: there is no folder ${folder}`,
+    { path: folder },
   );
 }
 
@@ -145,7 +172,8 @@ async function isSource(
   );
   if (a === undefined || a.version !== b?.version) return false;
   // A layout holds many images, of which only those of the same names are replaced.
-  return a.kind !== 'directory' || names.some((name) => source.tags.includes(name));
+  const keys = new Set(source.tags.map(nameKey));
+  return a.kind !== 'directory' || names.some((name) => keys.has(nameKey(name)));
 }
 
 function familiarOf(reference: string): string {

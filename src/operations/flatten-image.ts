@@ -88,6 +88,7 @@ class FlattenRun {
       tags: all.images[0]?.tags ?? [],
       isLayout: location.kind === 'path' && (await this.#isFolder(location.path)),
       isIndex: all.images.length > 1,
+      imagesInMedium: all.imagesInMedium ?? 1,
     });
     checkReadable(this.#request, destinations);
     const set = await platformsFor(this.#ctx, transports, all, destinations);

@@ -39,7 +39,12 @@ export function flatPath(path: string): string {
 }
 
 /** Where the result goes when neither `-t` nor `-o` says it. `tags` are the names recorded in the source. */
-export function defaultOutput(source: Location, inPlace: boolean, isLayout: boolean): Location {
+export function defaultOutput(
+  source: Location,
+  inPlace: boolean,
+  isLayout: boolean,
+  tags: readonly string[],
+): Location {
   switch (source.kind) {
     case 'docker-daemon': {
       if (inPlace) return source;
@@ -67,7 +72,8 @@ export function defaultOutput(source: Location, inPlace: boolean, isLayout: bool
         reference: undefined,
       };
     case 'oci': {
-      if (inPlace) return source;
+      // A part of a name or a position chose it; it is replaced under its own name.
+      if (inPlace) return { ...source, reference: tags[0] ?? source.reference };
       if (source.reference === undefined || source.reference.startsWith('@')) {
         return { kind: 'oci', path: layoutPath(source.path), reference: undefined };
       }
@@ -81,7 +87,13 @@ function ensureTagged(reference: string): string {
 }
 
 function layoutPath(path: string): string {
-  return `${path.replace(/\/+$/, '')}${SUFFIX}`;
+  const bare = path.replace(/\/+$/, '');
+  if (!/(?:^|\/)(?:\.\.?)?$/.test(bare)) return `${bare}${SUFFIX}`;
+  throw new ShipperError(
+    'USAGE',
+    `Cannot name the result: ${JSON.stringify(path)} has no name that could be extended`,
+    { hint: 'Say where it goes with -o' },
+  );
 }
 
 function needsName(name: string): ShipperError {

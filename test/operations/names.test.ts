@@ -1,10 +1,18 @@
 // Where a result goes and what it is called when the user says less than everything (`product.md`, Commands).
 import { symlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { exitCodeOf } from '../../src/cli/exit-code.ts';
 import { flatName, flatPath, recordedName } from '../../src/operations/names.ts';
 import { type Location, parseLocation } from '../../src/transport/location.ts';
-import { legacyArchive, ociArchive, ociMembers, writeMembers } from '../support/archives.ts';
-import { workplace } from './workplace.ts';
+import {
+  type ImageSpec,
+  legacyArchive,
+  namedLayout,
+  ociArchive,
+  ociMembers,
+  writeMembers,
+} from '../support/archives.ts';
+import { refusalOf, workplace } from './workplace.ts';
 
 describe('names', () => {
   it.each([
@@ -230,7 +238,48 @@ describe('destinations', () => {
       'USAGE',
       'Cannot write y.tar.gz: archives are not compressed as a whole',
     ],
-    ['a folder that is not there', { source: 'x.tar', outputs: ['no/y.tar'] }, 'NOT_FOUND', 'no'],
+    [
+      'a folder that is not there',
+      { source: 'x.tar', outputs: ['no/y.tar'] },
+      'NOT_FOUND',
+      'Cannot write no/y.tar: there is no folder /',
+    ],
+    [
+      'to replace an archive of two by one',
+      { source: 'docker-archive:two.tar:a:1', inPlace: true },
+      'OUTPUT_CONFLICT',
+      'Cannot replace docker-archive:two.tar: it holds 2 images, of which the result is one',
+    ],
+    [
+      'to replace an OCI archive of two by one',
+      { source: 'oci-archive:oci-two.tar:a:1', inPlace: true },
+      'OUTPUT_CONFLICT',
+      'Cannot replace oci-archive:oci-two.tar: it holds 2 images, of which the result is one',
+    ],
+    [
+      'to replace an archive of two by its path',
+      { source: 'oci-archive:oci-two.tar:@1', outputs: ['oci-two.tar'], inPlace: true },
+      'OUTPUT_CONFLICT',
+      'Cannot replace oci-two.tar: it holds 2 images',
+    ],
+    [
+      'the own name in a layout, when a part of it chose the image',
+      { source: 'oci:full:1', outputs: ['oci:full:docker.io/library/app:1'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write oci:full:docker.io/library/app:1: it is the source itself',
+    ],
+    [
+      'to name the result of a folder that is named by its place',
+      { source: '.' },
+      'USAGE',
+      'Cannot name the result: "." has no name that could be extended',
+    ],
+    [
+      'the same one folder up',
+      { source: 'lay/../' },
+      'USAGE',
+      'Cannot name the result: "lay/../" has no name that could be extended',
+    ],
     [
       'a layout in a folder that is not there',
       { source: 'x.tar', outputs: ['oci:no/y'] },
@@ -269,11 +318,44 @@ describe('destinations', () => {
     symlinkSync('x.tar', place.path('link.tar'));
     writeMembers(place.folder, [['y/z', 'something']]);
     writeMembers(place.path('lay'), ociMembers([{}]));
+    writeMembers(place.path('full'), namedLayout([{ full: 'docker.io/library/app:1', ref: '1' }]));
+    if (request.source.startsWith('.') || request.source.endsWith('/'))
+      writeMembers(place.folder, ociMembers([{}]));
+    const two: ImageSpec[] = [{ tags: ['a:1'] }, { tags: ['b:1'], layers: 'c=3' }];
+    place.write('two.tar', legacyArchive(two));
+    place.write('oci-two.tar', ociArchive(two));
     const before = place.read('x.tar');
     const error = await place.refusal(request);
     expect(error.code).toBe(code);
     expect(error.message).toContain(line);
     expect(place.read('x.tar').equals(before)).toBe(true);
+  });
+
+  it('a folder that is not there shows before the layers are read', async () => {
+    using place = workplace();
+    const diffIds = [`sha256:${'0'.repeat(64)}`, `sha256:${'1'.repeat(64)}`];
+    place.write('x.tar', legacyArchive([{ diffIds }]));
+    const error = await place.refusal({ source: 'x.tar', outputs: ['no/x.tar'] });
+    expect([error.code, error.details.path]).toEqual(['NOT_FOUND', place.path('no')]);
+  });
+
+  it('an archive of one image under several names is replaced in place', async () => {
+    using place = workplace();
+    place.write('x.tar', ociArchive([{ tags: ['a:1', 'b:1'] }]));
+    await place.flatten({ source: 'x.tar', inPlace: true });
+    expect((await place.inspect('x.tar')).platforms[0]?.layers).toHaveLength(1);
+  });
+
+  it('what fails after the first result says what is written already', async () => {
+    using place = workplace();
+    place.write('x.tar', legacyArchive([{}]));
+    writeMembers(place.path('lay'), [...ociMembers([{}]), ['index.json', 'broken']]);
+    const outputs = ['y.tar', 'oci-archive:z.tar:a', 'oci:lay:app'];
+    const error = await refusalOf(() => place.flatten({ source: 'x.tar', outputs }));
+    expect([error.code, exitCodeOf(error)]).toEqual(['PARTIAL', 3]);
+    expect(error.message).toMatch(/^Cannot .*; already written: y\.tar, oci-archive:z\.tar:a$/);
+    expect(place.names()).toEqual(expect.arrayContaining(['y.tar', 'z.tar']));
+    expect(place.leftovers()).toEqual([]);
   });
 
   it('an existing output is as it was after a failure, whatever it is', async () => {
