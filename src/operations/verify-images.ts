@@ -2,8 +2,8 @@
 import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
-import type { Image, ImageSet } from '../image/image.ts';
-import { formatPlatform, parsePlatform } from '../image/platform.ts';
+import type { Image, ImageSet, Platform } from '../image/image.ts';
+import { formatPlatform, normalPlatform, parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
 import { parseLocation } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
@@ -56,7 +56,10 @@ export interface CompareOptions {
   readonly ignoreLabels?: readonly string[];
 }
 
-/** Compares platform by platform; a platform of one side only is a difference. */
+/**
+ * Compares platform by platform; a platform of one side only is a difference. Where both sides are one image those two
+ * are compared, whatever their platforms: the differences inside are what the user wants to see.
+ */
 export async function compareSets(
   system: System,
   ctx: Context,
@@ -64,29 +67,51 @@ export async function compareSets(
   b: ImageSet,
   options: CompareOptions,
 ): Promise<Pick<VerifyReport, 'same' | 'platforms'>> {
-  const others = new Map(b.images.map((image) => [formatPlatform(image.platform), image]));
   const [onlyA] = a.images;
   const [onlyB] = b.images;
+  if (
+    a.images.length === 1 &&
+    b.images.length === 1 &&
+    onlyA !== undefined &&
+    onlyB !== undefined
+  ) {
+    const only = await comparePair(system, ctx, onlyA, onlyB, options);
+    return { same: only.same, platforms: [only] };
+  }
+  const others = [...b.images];
   const platforms: VerifiedPlatform[] = [];
   for (const image of a.images) {
-    const key = formatPlatform(image.platform);
-    const other = others.get(key);
-    others.delete(key);
+    const at = others.findIndex((other) => platformKey(other) === platformKey(image));
+    const [other] = at < 0 ? [] : others.splice(at, 1);
     platforms.push(
       other === undefined
         ? missing(image, 'A')
         : await comparePair(system, ctx, image, other, options),
     );
   }
-  for (const image of others.values()) platforms.push(missing(image, 'B'));
-  const isPair =
-    a.images.length === 1 && b.images.length === 1 && onlyA !== undefined && onlyB !== undefined;
-  if (isPair && platforms.length === 2) {
-    // One image each, of different platforms: the differences inside are what the user wants to see.
-    const compared = await comparePair(system, ctx, onlyA, onlyB, options);
-    return { same: false, platforms: [compared, ...platforms.slice(1)] };
-  }
+  for (const image of others) platforms.push(missing(image, 'B'));
   return { same: platforms.every(({ same }) => same), platforms };
+}
+
+/** Images of one key are compared in the order in which they stand. */
+function platformKey({ platform }: Image): string {
+  return `${formatPlatform(normalPlatform(platform))} ${platform.osVersion ?? ''}`;
+}
+
+function isMissing(a: string | undefined, b: string | undefined): boolean {
+  return a === undefined || b === undefined;
+}
+
+/** The index may name a variant that the configuration leaves out. */
+function isSamePlatform(a: Platform, b: Platform): boolean {
+  const one = normalPlatform(a);
+  const two = normalPlatform(b);
+  return (
+    one.os === two.os &&
+    one.architecture === two.architecture &&
+    (isMissing(a.variant, b.variant) || one.variant === two.variant) &&
+    (isMissing(a.osVersion, b.osVersion) || one.osVersion === two.osVersion)
+  );
 }
 
 function missing({ platform }: Image, side: 'A' | 'B'): VerifiedPlatform {
@@ -122,6 +147,10 @@ async function comparePair(
   const digestA = await rootDigest(system, ctx, rootA);
   const digestB = await rootDigest(system, ctx, rootB);
   const list = new DifferenceList();
+  if (!isSamePlatform(a.platform, b.platform)) {
+    const [inA, inB] = [a, b].map(({ platform }) => formatPlatform(platform));
+    list.add('platform', 'platform', `${inA} in A, ${inB} in B`);
+  }
   if (digestA !== digestB) compareRoots(rootA, rootB, list);
   compareConfigs(a, b, options.ignoreLabels ?? [], list);
   await rootA.verified();

@@ -165,6 +165,49 @@ describe('verify of platforms', () => {
     expect((await place.verify('a.tar', 'b.tar', { platform: 'linux/amd64' })).same).toBe(true);
   });
 
+  it('one image each is compared whatever its platform is called', async () => {
+    using place = workplace();
+    const image = (variant?: string): ImageSpec => ({
+      platform: { os: 'linux', architecture: 'arm64', ...(variant ? { variant } : {}) },
+      config: { os: 'linux', architecture: 'arm64', variant: undefined },
+    });
+    place.write('plain.tar', index(image()));
+    for (const variant of ['v8', 'v9']) {
+      place.write('variant.tar', index(image(variant)));
+      const report = await place.verify('variant.tar', 'plain.tar');
+      expect([report.same, report.platforms.length]).toEqual([true, 1]);
+    }
+    place.write('v8.tar', index(image('v8')));
+    const report = await place.verify('v8.tar', 'variant.tar');
+    expect([report.same, report.platforms[0]?.differences]).toEqual([
+      false,
+      [
+        {
+          kind: 'platform',
+          path: 'platform',
+          what: 'linux/arm64/v8 in A, linux/arm64/v9 in B',
+        },
+      ],
+    ]);
+  });
+
+  it('platforms of one name are told apart by os.version, then by their order', async () => {
+    using place = workplace();
+    const image = (version: string, layers: string): ImageSpec => ({
+      layers,
+      platform: { os: 'linux', architecture: 'amd64', 'os.version': version },
+      config: { 'os.version': version },
+    });
+    const [a, b, c] = [image('10.1', 'a=1'), image('10.2', 'b=2'), image('10.2', 'c=3')];
+    place.write('abc.tar', index(a, b, c));
+    place.write('bca.tar', index(b, c, a));
+    place.write('acb.tar', index(a, c, b));
+    const same = await place.verify('abc.tar', 'bca.tar');
+    expect([same.same, same.platforms.length]).toEqual([true, 3]);
+    const other = await place.verify('abc.tar', 'acb.tar');
+    expect(other.platforms.map(({ same }) => same)).toEqual([true, false, false]);
+  });
+
   it('an image that cannot be read is an error and no difference', async () => {
     using place = workplace();
     place.write('a.tar', legacyArchive([{}]));
