@@ -86,7 +86,10 @@ async function openPlain(
   const before = await region.file.facts();
   // Whoever closes the layer early, after a failure elsewhere, does not wait for the hash of all its bytes.
   const closing = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, closing.signal]);
+  const { signal } = closing;
+  const stop = () => closing.abort(ctx.signal.reason);
+  if (ctx.signal.aborted) stop();
+  else ctx.signal.addEventListener('abort', stop, { once: true });
   const hashing = hashRegion(system, signal, region, facts.diffId);
   const checked = (async () => {
     requireDigest(await hashing, facts.diffId, 'diff_id');
@@ -110,6 +113,7 @@ async function openPlain(
       }
     },
     async [Symbol.asyncDispose]() {
+      ctx.signal.removeEventListener('abort', stop);
       closing.abort();
       await checked.catch(() => undefined);
       await opened[Symbol.asyncDispose]();
