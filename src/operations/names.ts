@@ -72,6 +72,7 @@ export function defaultOutput(
         reference: undefined,
       };
     case 'oci': {
+      if (inPlace && source.reference === undefined) return source;
       // A part of a name or a position chose it; it is replaced under its own name.
       if (inPlace) return { ...source, reference: tags[0] ?? source.reference };
       if (source.reference === undefined || source.reference.startsWith('@')) {

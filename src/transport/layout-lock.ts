@@ -38,14 +38,18 @@ async function tryLock(system: System, path: string): Promise<AsyncDisposable | 
   try {
     await using file = await files.create(path);
     const forget = files.owner.onExitRemove(path);
-    const tag = `${files.owner.tag} ${system.random(6)}`;
-    await file.write(new TextEncoder().encode(tag), 0);
-    return {
-      async [Symbol.asyncDispose]() {
-        await files.remove(path);
-        forget();
-      },
+    const release = async () => {
+      await files.remove(path);
+      forget();
     };
+    try {
+      const tag = `${files.owner.tag} ${system.random(6)}`;
+      await file.write(new TextEncoder().encode(tag), 0);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    return { [Symbol.asyncDispose]: release };
   } catch (error) {
     if (isTaken(error)) return undefined;
     throw error;

@@ -5,7 +5,7 @@ import { nodeSystem } from '../../src/system/node.ts';
 import { lockLayout } from '../../src/transport/layout-lock.ts';
 import { testContext } from '../engine/support.ts';
 import { refusalOf, type Workplace, workplace } from '../operations/workplace.ts';
-import { legacyArchive, namedLayout, writeMembers } from '../support/archives.ts';
+import { legacyArchive, namedLayout, ociMembers, writeMembers } from '../support/archives.ts';
 
 const APP = { full: 'docker.io/library/app:1', ref: '1', layers: 'a=1 | b=2' };
 const OTHER = { full: 'docker.io/library/other:1', ref: '1', layers: 'c=3 | d=4' };
@@ -44,6 +44,13 @@ describe('an image of a layout', () => {
       await place.flatten({ source, inPlace: true, verify: true });
       expect(entries(place)).toEqual([OTHER_ENTRY, 'docker.io/library/app:1 app:1']);
     }
+  });
+
+  it('is replaced in place under all its names, where it is the only one', async () => {
+    using place = workplace();
+    writeMembers(place.path('lay'), ociMembers([{ tags: ['a:1', 'b:1'] }]));
+    await place.flatten({ source: 'oci:lay', inPlace: true });
+    expect(entries(place)).toEqual(['docker.io/library/a:1 a:1', 'docker.io/library/b:1 b:1']);
   });
 
   it('is not chosen by a tag that several have', async () => {
