@@ -96,8 +96,10 @@ function namesFor(
     const names = own === undefined ? tags : [own, ...tags];
     return [...new Set(names.map(taggable))];
   }
-  if (own !== undefined) return [...new Set([own, ...tags])];
-  if (tags.length > 0) return [...tags];
+  // Names of a layout are free text; in an archive for docker a wrong one would be lost or refuse to load.
+  const isFree = location.kind === 'oci' || location.kind === 'oci-archive';
+  const given = own === undefined ? tags : [own, ...tags];
+  if (given.length > 0) return [...new Set(isFree ? given : given.map(taggable))];
   return request.inPlace ? [...source.tags] : [...new Set(source.tags.map(recordedName))];
 }
 

@@ -30,13 +30,13 @@ export async function storeLayer(
   write: PositionedWriter | undefined,
 ): Promise<StoredBytes> {
   checkCompression(compression);
+  const stored = storage(compression, jobs, write);
   const hasher = system.threads.hasher('sha256');
   const meter = startTask(
     ctx,
     write === undefined ? 'hash the flat layer' : 'write the flat layer',
     producer.size,
   );
-  const stored = storage(compression, jobs, write);
   try {
     const consumers = [(chunk: Uint8Array) => hasher.update(chunk), stored.take];
     const pipe = new ChunkPipe(consumers, (bytes) => meter.advance(bytes));

@@ -124,9 +124,9 @@ describe('destinations', () => {
     ['-t records a name', { source: 'x.tar', tags: ['new:2'] }, ['x-flat.tar'], ['new:2']],
     [
       '-t and -o',
-      { source: 'x.tar', tags: ['a', 'b:2'], outputs: ['y.tar'] },
+      { source: 'x.tar', tags: ['a:latest', 'b:2'], outputs: ['y.tar'] },
       ['y.tar'],
-      ['a', 'b:2'],
+      ['a:latest', 'b:2'],
     ],
     [
       '-t with a prefix is a place',
@@ -291,6 +291,18 @@ describe('destinations', () => {
       { source: '-' },
       'BAD_ARCHIVE',
       'Cannot open standard input: it is empty',
+    ],
+    [
+      'a name that docker would not load',
+      { source: 'x.tar', tags: ['APP:1'], outputs: ['y.tar'] },
+      'BAD_REFERENCE',
+      'Cannot use reference "APP:1": the repository name must be lowercase',
+    ],
+    [
+      'what is no compression',
+      { source: 'x.tar', compression: JSON.parse('"gzip"') },
+      'USAGE',
+      'Cannot use compression "gzip"',
     ],
     [
       'verify of stdout',
