@@ -24,6 +24,23 @@ function newest(folder) {
     .reduce((a, b) => Math.max(a, b), 0);
 }
 
+/**
+ * The command line in a few files: loading a hundred small modules one by one costs a twentieth of a flatten of 1 GB
+ * (docs/decisions/0016). The library stays as tsc made it, and so do stack traces' names.
+ */
+async function bundleCommand(folder) {
+  const { rolldown } = await import('rolldown');
+  const entry = join(folder, 'bin.js');
+  const build = await rolldown({
+    input: entry,
+    platform: 'node',
+    external: (id) => !id.startsWith('.') && !id.startsWith('/'),
+  });
+  await build.write({ dir: join(folder, 'command'), format: 'esm' });
+  await build.close();
+  writeFileSync(entry, "#!/usr/bin/env node\nimport './command/bin.js';\n");
+}
+
 const configs = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const inputs = Math.max(
   newest(join(root, 'src')),
@@ -37,6 +54,7 @@ if (!existsSync(stamp) || statSync(stamp).mtimeMs < inputs) {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     const args = [tsc, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh];
     execFileSync(process.execPath, args, { stdio: 'inherit' });
+    await bundleCommand(fresh);
     chmodSync(join(fresh, 'bin.js'), 0o755);
     writeFileSync(join(fresh, '.built'), '');
     if (existsSync(dist)) renameSync(dist, old);

@@ -37,6 +37,7 @@ export interface Operations {
 /** The real ones. */
 export const lazyOperations: Operations = {
   async flattenImage(...args) {
+    args[0].threads.warm?.();
     const { flattenImage } = await import('../operations/flatten-image.ts');
     return flattenImage(...args);
   },

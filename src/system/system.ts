@@ -114,6 +114,8 @@ export interface WritableFile extends ReadableFile {
 
 /** Work off the main thread. */
 export interface Threads {
+  /** Starts the threads of the first `hashFile` and `hasher`, while the caller still loads code. */
+  warm?(): void;
   /** A hasher on a thread of its own. Close it. */
   hasher(algorithm: DigestAlgorithm): StreamHasher;
   /** Hashes `length` bytes of an open file from `offset`, beside other such jobs, and returns hex. */

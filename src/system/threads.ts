@@ -15,6 +15,8 @@ export function nodeThreads(cores: number): Threads {
   const idle: HashThread[] = [];
   const waiting: ((thread: HashThread) => void)[] = [];
   let fileThreads = 0;
+  /** Started ahead for the next stream. */
+  let spare: HashThread | undefined;
 
   const borrowForFile = (): Promise<HashThread> => {
     const free = idle.pop();
@@ -46,7 +48,17 @@ export function nodeThreads(cores: number): Threads {
   };
 
   return {
-    hasher: (algorithm) => new HashThread().stream(algorithm),
+    warm() {
+      if (fileThreads > 0) return;
+      fileThreads += 1;
+      idle.push(new HashThread());
+      spare = new HashThread();
+    },
+    hasher(algorithm) {
+      const thread = spare ?? new HashThread();
+      spare = undefined;
+      return thread.stream(algorithm);
+    },
     async hashFile(job) {
       const thread = await borrowUnlessAborted(job.signal);
       try {
@@ -58,6 +70,8 @@ export function nodeThreads(cores: number): Threads {
     async close() {
       const ended = idle.splice(0);
       fileThreads -= ended.length;
+      if (spare !== undefined) ended.push(spare);
+      spare = undefined;
       await Promise.all(ended.map((thread) => thread.end()));
     },
   };

@@ -85,10 +85,25 @@ function checkChecksum(block: Buffer, offset: number): void {
 
 /** With spaces in the place of the checksum itself. */
 function unsignedSum(block: Buffer): number {
-  let sum = 8 * SPACE;
-  for (let i = 0; i < CHECKSUM_AT; i += 1) sum += block[i] ?? 0;
-  for (let i = CHECKSUM_END; i < BLOCK; i += 1) sum += block[i] ?? 0;
-  return sum;
+  let own = 0;
+  for (let i = CHECKSUM_AT; i < CHECKSUM_END; i += 1) own += block[i] ?? 0;
+  return sumOfBytes(block) - own + (CHECKSUM_END - CHECKSUM_AT) * SPACE;
+}
+
+const LOW_BYTES = 0x00ff00ff;
+
+/** Four bytes at a time: the even and the odd bytes of a word are added up in halves that cannot overflow. */
+function sumOfBytes(block: Buffer): number {
+  if (block.byteOffset % 4 !== 0) return block.reduce((sum, byte) => sum + byte, 0);
+  const words = new Uint32Array(block.buffer, block.byteOffset, BLOCK / 4);
+  let even = 0;
+  let odd = 0;
+  for (let i = 0; i < words.length; i += 1) {
+    const word = words[i] ?? 0;
+    even += word & LOW_BYTES;
+    odd += (word >>> 8) & LOW_BYTES;
+  }
+  return (even & 0xffff) + (even >>> 16) + (odd & 0xffff) + (odd >>> 16);
 }
 
 function signedSum(block: Buffer): number {

@@ -1,7 +1,7 @@
 // A file that is flushed while it is written, so that the fsync at the end has little left to do.
 import type { WritableFile } from '../system/system.ts';
 
-const FLUSH_EVERY_BYTES = 67_108_864;
+const FLUSH_EVERY_BYTES = 33_554_432;
 
 /** Writes to a file and flushes behind itself. */
 export class FlushingFile {

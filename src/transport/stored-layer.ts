@@ -1,5 +1,6 @@
 // Opens a layer that is stored as a run of bytes: as it is where it is a plain tar, else decompressed into a spool.
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { decompress } from '../blob/decompress.ts';
 import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import { type Context, startTask } from '../core/context.ts';
@@ -89,7 +90,11 @@ async function openPlain(
   const { signal } = closing;
   const stop = () => closing.abort(ctx.signal.reason);
   if (ctx.signal.aborted) stop();
-  else ctx.signal.addEventListener('abort', stop, { once: true });
+  else {
+    // One listener a layer, each taken back on dispose: many are no leak.
+    setMaxListeners(0, ctx.signal);
+    ctx.signal.addEventListener('abort', stop, { once: true });
+  }
   const hashing = hashRegion(system, signal, region, facts.diffId);
   const checked = (async () => {
     requireDigest(await hashing, facts.diffId, 'diff_id');

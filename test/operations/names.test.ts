@@ -124,7 +124,7 @@ describe('destinations', () => {
     ['-t records a name', { source: 'x.tar', tags: ['new:2'] }, ['x-flat.tar'], ['new:2']],
     [
       '-t and -o',
-      { source: 'x.tar', tags: ['a:latest', 'b:2'], outputs: ['y.tar'] },
+      { source: 'x.tar', tags: ['a', 'b:2'], outputs: ['y.tar'] },
       ['y.tar'],
       ['a:latest', 'b:2'],
     ],
