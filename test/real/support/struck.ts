@@ -36,6 +36,11 @@ export async function savedBytes(engine: RunningEngine): Promise<number> {
   return Number(said);
 }
 
+// By HTTP, by the end of the tar that is not there, by a member that ends too early, or, where a cut falls behind a
+// layer whose own end looks like that of the archive (20.10), by what an image cannot do without.
+const CUT_IS_SEEN =
+  /recipe:1.*(?:the connection was closed|the stream ended early|the tar ends in the middle|it has no manifest\.json)/;
+
 /** A cut must be refused, wherever it is. */
 export async function expectCutIsSeen(
   engine: RunningEngine,
@@ -44,11 +49,9 @@ export async function expectCutIsSeen(
   end: 'abrupt' | 'clean',
 ): Promise<void> {
   const result = await struck(engine, { kind: 'cut', call: 'save', afterBytes, end });
-  expect(result.status, `cut after ${afterBytes} of ${size}, ${end}`).toBe(1);
-  expectCleanFailure(
-    result,
-    /Cannot read image "recipe:1" from the engine at .*: the (?:connection|stream)/,
-  );
+  const where = `cut after ${afterBytes} of ${size}, ${end}: ${result.stderr}`;
+  expect(result.status, where).toBe(1);
+  expectCleanFailure(result, CUT_IS_SEEN);
 }
 
 /** Spread over the stream, dense at both ends: the last 1,024 bytes are the end of the tar. */
