@@ -10,6 +10,8 @@ const STEP_MS = 50;
 const PATIENCE_MS = 30_000;
 /** A lock that cannot be told from a dead one is given up when it is so old: it is held for milliseconds. */
 const UNKNOWN_AGE_MS = 10 * 60 * 1000;
+/** A lock without its owner's name is held for microseconds: older, its run was killed before it could write it. */
+const UNNAMED_AGE_MS = 2000;
 const MAX_BYTES = 1024;
 
 /** Waits for the lock of a layout; it is released on dispose. Rejects with `TIMEOUT` when it does not become free. */
@@ -72,7 +74,7 @@ async function deadLock({ files, clock }: System, path: string): Promise<string 
   if (facts?.kind !== 'file') return undefined;
   const text = await readOrNothing(files, path);
   const [tag = ''] = text.split(' ');
-  const isOld = clock.now() - facts.mtimeMs > UNKNOWN_AGE_MS;
+  const isOld = clock.now() - facts.mtimeMs > (tag === '' ? UNNAMED_AGE_MS : UNKNOWN_AGE_MS);
   if (!(files.owner.isDead(tag) ?? isOld)) return undefined;
   return `${text}-${facts.mtimeMs}`.replace(/[^\w-]/g, '-').slice(0, 100);
 }
