@@ -56,6 +56,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'node:events': /^transport\/stored-layer\.ts$/,
   'node:path': /^cli\//,
   'node:stream': /^(?:blob|engine|system)\//,
+  'node:v8': /^bin\.ts$/,
   'node:util': /^(?:blob|engine)\//,
   'node:zlib': /^blob\//,
 };

@@ -10,6 +10,8 @@ import type { FlatPlan } from './plan.ts';
 
 /** Room for all headers but those with very large attributes. */
 const SCRATCH_BYTES = 4096;
+/** Read at once where small files lie in the layer as they will in the output. */
+const AHEAD_BYTES = 131_072;
 
 /** Writes the flat tar. Content is read where the plan found it; a layer that became shorter is `SOURCE_CHANGED`. */
 export async function emitPlan(
@@ -20,26 +22,22 @@ export async function emitPlan(
 ): Promise<void> {
   const out = new Output(ctx, sink);
   const scratch = Buffer.alloc(SCRATCH_BYTES);
+  // Waits only where it must: a promise for every header, file and padding would cost more than they do.
   for (const { head, content } of plan.steps()) {
-    const waited = out.copy(encodeHeader(head, { scratch }));
-    if (waited !== undefined) await waited;
+    const copied = out.copy(encodeHeader(head, { scratch }));
+    if (copied !== undefined) await copied;
     if (content === undefined) continue;
     const layer = layers[content.layer];
     if (layer === undefined) throw new RangeError(`layer ${content.layer} was not opened`);
-    await emitContent(out, layer, content, head.path);
+    const read =
+      content.sparse === undefined
+        ? out.read(layer, content.offset, content.size, head.path)
+        : emitSparse(out, layer, content, head.path);
+    if (read !== undefined) await read;
+    const filled = out.zeros(padded(content.size) - content.size);
+    if (filled !== undefined) await filled;
   }
   await out.zeros(2 * BLOCK);
-}
-
-async function emitContent(
-  out: Output,
-  layer: RandomAccess,
-  content: Content,
-  path: string,
-): Promise<void> {
-  if (content.sparse === undefined) await out.read(layer, content.offset, content.size, path);
-  else await emitSparse(out, layer, content, path);
-  await out.zeros(padded(content.size) - content.size);
 }
 
 /** Extents from the layer, zeros between them. */
@@ -63,56 +61,68 @@ async function emitSparse(
   await out.zeros(content.size - end);
 }
 
-/** Fills the sink's chunks; only waits where a chunk is full and the next is not free. */
+/** Puts bytes into a place; what stands behind them is then any bytes. */
+type Fill = (space: Uint8Array, from: number) => void;
+
+/** Fills the sink's chunks; every call gives a promise only where a chunk is full and the next is not free. */
 class Output {
   readonly #ctx: Context;
   readonly #sink: ChunkSink;
+  readonly #ahead = new ReadAhead();
 
   constructor(ctx: Context, sink: ChunkSink) {
     this.#ctx = ctx;
     this.#sink = sink;
   }
 
-  /** Copies bytes; a promise only where it had to wait, so that a million headers are not a million turns. */
   copy(bytes: Uint8Array): Promise<void> | undefined {
+    return this.#put(bytes.length, (space, from) =>
+      space.set(
+        from === 0 && bytes.length <= space.length
+          ? bytes
+          : bytes.subarray(from, from + space.length),
+      ),
+    );
+  }
+
+  zeros(count: number): Promise<void> | undefined {
+    return this.#put(count, (space, from) =>
+      space.fill(0, 0, Math.min(count - from, space.length)),
+    );
+  }
+
+  read(
+    layer: RandomAccess,
+    offset: number,
+    length: number,
+    path: string,
+  ): Promise<void> | undefined {
+    return this.#put(length, (space, from) =>
+      this.#ahead.fill(layer, space, offset + from, Math.min(length - from, space.length), path),
+    );
+  }
+
+  /** Puts `length` bytes, in parts where the chunk ends among them. */
+  #put(length: number, fill: Fill): Promise<void> | undefined {
+    if (length === 0) return undefined;
     const space = this.#sink.space();
-    if (bytes.length > space.length) return this.#copyInParts(bytes);
-    space.set(bytes);
-    return this.#filled(bytes.length);
+    if (length > space.length) return this.#putInParts(length, fill);
+    fill(space, 0);
+    return this.#filled(length, space.length);
   }
 
-  async #copyInParts(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      const space = this.#sink.space();
-      const part = bytes.subarray(at, at + space.length);
-      space.set(part);
-      at += part.length;
-      await this.#filled(part.length);
-    }
-  }
-
-  async zeros(count: number): Promise<void> {
-    for (let left = count; left > 0; ) {
-      const space = this.#sink.space();
-      const part = Math.min(left, space.length);
-      space.fill(0, 0, part);
-      left -= part;
-      await this.#filled(part);
-    }
-  }
-
-  async read(layer: RandomAccess, offset: number, length: number, path: string): Promise<void> {
+  async #putInParts(length: number, fill: Fill): Promise<void> {
     for (let at = 0; at < length; ) {
       const space = this.#sink.space();
-      const wanted = Math.min(length - at, space.length);
-      const got = layer.readSync(space.subarray(0, wanted), offset + at);
-      if (got === 0) throw sourceChanged(path);
-      at += got;
-      await this.#filled(got);
+      const part = Math.min(length - at, space.length);
+      fill(space, at);
+      at += part;
+      await this.#filled(part, space.length);
     }
   }
 
-  #filled(bytes: number): Promise<void> | undefined {
+  #filled(bytes: number, room: number): Promise<void> | undefined {
+    if (bytes === room) this.#ahead.forget();
     const wait = this.#sink.filled(bytes);
     return wait === undefined ? undefined : this.#waited(wait);
   }
@@ -121,6 +131,49 @@ class Output {
   async #waited(wait: Promise<void>): Promise<void> {
     await wait;
     throwIfAborted(this.#ctx);
+  }
+}
+
+/**
+ * Reads content into the place where it is wanted, and where files of a layer follow each other in the output as they do in
+ * the layer, what stands behind it too: it is in its place already when the next file is asked for, and the headers between
+ * are written over. One system call serves many small files.
+ */
+class ReadAhead {
+  #layer: RandomAccess | undefined;
+  #memory: ArrayBufferLike | undefined;
+  /** Offset in the layer of what stands at the beginning of the memory. */
+  #origin = 0;
+  /** Where in the memory the bytes that were read end. */
+  #end = 0;
+  /** Where the next file of the layer would begin. */
+  #next = 0;
+
+  /** The memory is somebody else's now. */
+  forget(): void {
+    this.#memory = undefined;
+  }
+
+  /** Fills the beginning of `space` with `length` bytes of the layer; what stands behind them is then any bytes. */
+  fill(layer: RandomAccess, space: Uint8Array, offset: number, length: number, path: string): void {
+    const start = space.byteOffset;
+    const isInPlace =
+      layer === this.#layer && space.buffer === this.#memory && offset - start === this.#origin;
+    let at = isInPlace ? Math.max(0, this.#end - start) : 0;
+    if (at < length) {
+      const isRun = layer === this.#layer && offset === this.#next;
+      const wanted = isRun ? Math.max(length, Math.min(space.length, AHEAD_BYTES)) : length;
+      while (at < length) {
+        const got = layer.readSync(space.subarray(at, wanted), offset + at);
+        if (got === 0) throw sourceChanged(path);
+        at += got;
+      }
+      this.#layer = layer;
+      this.#memory = space.buffer;
+      this.#origin = offset - start;
+      this.#end = start + at;
+    }
+    this.#next = offset + padded(length) + BLOCK;
   }
 }
 

@@ -13,6 +13,8 @@ export type HashRequest =
       readonly offset: number;
       readonly length: number;
       readonly algorithm: string;
+      /** Set to 1 when nobody wants the digest any more. */
+      readonly stop: Int32Array;
     };
 
 /** From the thread. */
@@ -34,6 +36,7 @@ export function hashWorker(): void {
     const fileHash = createHash(request.algorithm);
     buffer ??= new Uint8Array(1_048_576);
     for (let at = 0; at < request.length; ) {
+      if (Atomics.load(request.stop, 0) !== 0) throw new Error('nobody wants it any more');
       const wanted = Math.min(buffer.length, request.length - at);
       const read = readSync(request.fd, buffer, 0, wanted, request.offset + at);
       if (read === 0) throw new Error('the file became shorter');

@@ -12,46 +12,30 @@ const FILE_THREADS = 2;
 
 /** Real threads, started when they are first needed. */
 export function nodeThreads(cores: number): Threads {
-  const idle: HashThread[] = [];
-  const waiting: ((thread: HashThread) => void)[] = [];
-  let fileThreads = 0;
+  const limit = Math.min(FILE_THREADS, Math.max(1, cores - 1));
+  let fileThreads: HashThread[] = [];
   /** Started ahead for the next stream. */
   let spare: HashThread | undefined;
 
-  const borrowForFile = (): Promise<HashThread> => {
-    const free = idle.pop();
-    if (free !== undefined) return Promise.resolve(free);
-    if (fileThreads < Math.min(FILE_THREADS, Math.max(1, cores - 1))) {
-      fileThreads += 1;
-      return Promise.resolve(new HashThread());
-    }
-    return new Promise((resolve) => waiting.push(resolve));
-  };
-  /** A cancelled job ends its thread: whoever waits gets a new one. */
-  const giveBack = (thread: HashThread): void => {
-    const next = waiting.shift();
-    if (next !== undefined) next(thread.hasEnded ? new HashThread() : thread);
-    else if (thread.hasEnded) fileThreads -= 1;
-    else idle.push(thread);
-  };
-  /** A cancelled job leaves the queue at once; the thread that it gets later is passed on. */
-  const borrowUnlessAborted = async (signal: AbortSignal | undefined): Promise<HashThread> => {
-    if (signal === undefined) return borrowForFile();
-    if (signal.aborted) throw interruption(signal);
-    const borrowing = borrowForFile();
-    try {
-      return await orAborted(signal, borrowing);
-    } catch (error) {
-      void borrowing.then(giveBack);
-      throw error;
-    }
+  /** The one with the least to do; a new one as long as there may be more and all have something. */
+  const threadForFile = (): HashThread => {
+    fileThreads = fileThreads.filter((thread) => !thread.hasEnded);
+    const [first, ...others] = fileThreads;
+    const least = others.reduce<HashThread | undefined>(
+      (best, each) => (best === undefined || each.queuedBytes < best.queuedBytes ? each : best),
+      first,
+    );
+    const isFree = least?.queuedBytes === 0;
+    if (least !== undefined && (isFree || fileThreads.length >= limit)) return least;
+    const started = new HashThread();
+    fileThreads.push(started);
+    return started;
   };
 
   return {
     warm() {
-      if (fileThreads > 0) return;
-      fileThreads += 1;
-      idle.push(new HashThread());
+      if (fileThreads.length > 0) return;
+      fileThreads.push(new HashThread());
       spare = new HashThread();
     },
     hasher(algorithm) {
@@ -60,16 +44,12 @@ export function nodeThreads(cores: number): Threads {
       return thread.stream(algorithm);
     },
     async hashFile(job) {
-      const thread = await borrowUnlessAborted(job.signal);
-      try {
-        return await thread.file(job);
-      } finally {
-        giveBack(thread);
-      }
+      if (job.signal?.aborted) throw interruption(job.signal);
+      return await threadForFile().file(job);
     },
     async close() {
-      const ended = idle.splice(0);
-      fileThreads -= ended.length;
+      const ended = fileThreads.filter((thread) => thread.queuedBytes === 0);
+      fileThreads = fileThreads.filter((thread) => !ended.includes(thread));
       if (spare !== undefined) ended.push(spare);
       spare = undefined;
       await Promise.all(ended.map((thread) => thread.end()));
@@ -86,6 +66,8 @@ interface Waiter {
 class HashThread {
   readonly #worker: Worker;
   readonly #waiters = new Map<number, Waiter>();
+  /** Files in the order in which the thread takes them. */
+  readonly #jobs: { readonly length: number }[] = [];
   #lastId = 0;
   #failure: ShipperError | undefined;
 
@@ -117,18 +99,41 @@ class HashThread {
     };
   }
 
+  /**
+   * Bytes of the files that wait and of the one that is being hashed. Jobs are handed over at once: the thread goes on to
+   * the next while the main thread plans and cannot say so.
+   */
+  get queuedBytes(): number {
+    return this.#jobs.reduce((sum, { length }) => sum + length + 1, 0);
+  }
+
   async file({ fd, offset, length, algorithm, signal }: HashFileJob): Promise<string> {
-    if (signal?.aborted) throw interruption(signal);
-    const stop = () => void this.end();
-    signal?.addEventListener('abort', stop, { once: true });
+    const stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const job = { length };
+    this.#jobs.push(job);
+    const hashing = this.#ask((id) => ({
+      kind: 'file',
+      id,
+      fd,
+      offset,
+      length,
+      algorithm,
+      stop,
+    })).finally(() => this.#jobs.splice(this.#jobs.indexOf(job), 1));
+    const cancelled = new AbortController();
+    const cancel = () => {
+      Atomics.store(stop, 0, 1);
+      // What runs ends within a chunk, and its file must not be closed before.
+      if (this.#jobs[0] !== job) cancelled.abort(signal?.reason);
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
     try {
-      const reply = await this.#ask((id) => ({ kind: 'file', id, fd, offset, length, algorithm }));
-      return reply.hex ?? '';
+      return (await orAborted(cancelled.signal, hashing)).hex ?? '';
     } catch (error) {
       if (signal?.aborted) throw interruption(signal);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', stop);
+      signal?.removeEventListener('abort', cancel);
     }
   }
 

@@ -10,9 +10,11 @@ export interface TarBytes {
 }
 
 /** Small files lie close together, so that one read serves several headers. */
-const WINDOW_BYTES = 32_768;
+const WINDOW_BYTES = 131_072;
 /** What is read first behind content that was skipped: a header, and the next if its file is small. */
 const PEEK_BYTES = 4096;
+/** A system call costs as much as copying so many bytes: content that is no longer is read and not skipped. */
+const NEAR_BYTES = 32_768;
 const NONE = Buffer.alloc(0);
 
 /** The entries of a tar in their order. Reads while it is iterated; may be started again. */
@@ -51,9 +53,9 @@ class ReadWindow {
     return this.#buffer.subarray(from, Math.min(from + length, this.#length));
   }
 
-  /** A whole window where the bytes before were wanted too, little where they were skipped. */
+  /** A whole window where the last one ended close by, little where much was skipped. */
   #fill(at: number, length: number): void {
-    const isNear = at <= this.#start + this.#length;
+    const isNear = at <= this.#start + this.#length + NEAR_BYTES;
     const wanted = Math.max(length, isNear ? WINDOW_BYTES : PEEK_BYTES);
     if (wanted > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(wanted);
     const target = this.#buffer.subarray(0, wanted);
