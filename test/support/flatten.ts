@@ -18,6 +18,8 @@ export interface FlatOptions {
   readonly whiteouts?: MergePolicy['whiteouts'];
   readonly maxOutput?: number;
   readonly maxEntries?: number;
+  /** Of the sink's chunks; default 1021. */
+  readonly chunkBytes?: number;
 }
 
 /** A context that reports nothing and never ends. */
@@ -44,18 +46,17 @@ export function inMemory(bytes: Uint8Array): RandomAccess {
   };
 }
 
-/** A sink that keeps everything, in odd chunks so that every border is crossed. */
+/** A sink that keeps everything, in odd chunks so that every border is crossed, and in the same memory as real ones. */
 export function memorySink(chunkBytes = 1021): ChunkSink & { bytes(): Uint8Array } {
   const chunks: Uint8Array[] = [];
-  let chunk = new Uint8Array(chunkBytes);
+  const chunk = new Uint8Array(chunkBytes);
   let used = 0;
   return {
     space: () => chunk.subarray(used),
     filled(count) {
       used += count;
       if (used < chunk.length) return undefined;
-      chunks.push(chunk);
-      chunk = new Uint8Array(chunkBytes);
+      chunks.push(chunk.slice());
       used = 0;
       return Promise.resolve();
     },
@@ -79,7 +80,7 @@ export async function flattenTars(
     sources.map((source) => () => scanTar(source)),
     policy,
   );
-  const sink = memorySink();
+  const sink = memorySink(options.chunkBytes);
   await emitPlan(silent, plan, sources, sink);
   const tar = sink.bytes();
   if (tar.length !== plan.size) {
