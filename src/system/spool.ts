@@ -13,6 +13,8 @@ const PRIVATE_MODE = 0o600;
 const NEW_FILE_MODE = 0o666;
 /** Left free for everybody else, in bytes. */
 const RESERVE_BYTES = 16 * 1024 * 1024;
+/** Written at once. */
+const BATCH_BYTES = 1_048_576;
 /** A spool whose size nobody knows beforehand asks for free space so often. */
 const ASK_EVERY_BYTES = 256 * 1024 * 1024;
 
@@ -158,7 +160,10 @@ class Room {
   }
 }
 
-/** Copies a stream into a spool; returns its length. The next chunk is read while the last one is written. */
+/**
+ * Copies a stream into a spool; returns its length. The next chunk is read while the last one is written. Small chunks are
+ * written together: a socket gives 64 KiB at a time, and handing each to a thread would take longer than writing it.
+ */
 export async function spoolStream(
   system: System,
   ctx: Context,
@@ -167,20 +172,64 @@ export async function spoolStream(
   onChunk?: (bytes: number) => void,
 ): Promise<number> {
   const room = new Room(system.files, spool.file.path);
-  let length = 0;
-  let writing: Promise<void> = Promise.resolve();
+  const writer = new BatchWriter(spool.file);
   try {
     for await (const chunk of untilAborted(ctx.signal, stream)) {
-      await writing;
       if (!room.take(chunk.length)) await room.ask(chunk.length);
-      writing = spool.file.write(chunk, length);
-      length += chunk.length;
+      await writer.take(chunk);
       onChunk?.(chunk.length);
     }
+    await writer.finish();
   } finally {
     // Also after a failure: the file must not be closed under a write.
-    await writing.catch(() => undefined);
+    await writer.settle();
   }
-  await writing;
-  return length;
+  return writer.length;
+}
+
+/** Collects chunks in one buffer while the other is written. */
+class BatchWriter {
+  readonly #file: WritableFile;
+  #filling = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  #spare = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  #used = 0;
+  #writing: Promise<void> = Promise.resolve();
+  /** Bytes handed to the file so far. */
+  length = 0;
+
+  constructor(file: WritableFile) {
+    this.#file = file;
+  }
+
+  async take(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + BATCH_BYTES - this.#used);
+      this.#filling.set(part, this.#used);
+      this.#used += part.length;
+      at += part.length;
+      if (this.#used === BATCH_BYTES) await this.#start();
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.#start();
+    await this.#writing;
+  }
+
+  /** Resolves when nothing is being written, also after a failure. */
+  async settle(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+  }
+
+  async #start(): Promise<void> {
+    await this.#writing;
+    const full = this.#filling;
+    this.#writing = this.#file.write(full.subarray(0, this.#used), this.length);
+    // Awaited before the next write and at the end.
+    this.#writing.catch(() => undefined);
+    this.length += this.#used;
+    this.#used = 0;
+    this.#filling = this.#spare;
+    this.#spare = full;
+  }
 }
