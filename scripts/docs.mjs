@@ -45,7 +45,11 @@ const MENDS = {
   PARTIAL: 'The message ends with what is written already: mend what failed and run again',
   ENGINE: 'The message has the words of the engine; its own log has more',
   ENGINE_UNREACHABLE: 'Start the engine, or name it with `--context`, `--host`',
-  TIMEOUT: 'The engine did nothing for long: see whether it still answers, then run again',
+  REGISTRY: 'The message has the words of the registry; if it is busy, run again later',
+  REGISTRY_UNREACHABLE: 'Check name, network and proxy; `--insecure HOST` for one without TLS',
+  UNAUTHORIZED: 'Log in (`docker login HOST`), or give `--creds` or `--authfile`',
+  TIMEOUT:
+    'The engine or registry did nothing for long: see whether it still answers, then run again',
   INTERRUPTED: 'Run again: nothing was left behind',
   BUG: 'Report it with the output of `--debug`',
 };

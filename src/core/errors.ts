@@ -23,6 +23,10 @@ export const ERROR_CODES = {
   PARTIAL: 'Some of several results are in place and the rest failed',
   ENGINE: 'The Docker Engine answered with an error or not as its API says',
   ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
+  REGISTRY:
+    'The registry or its token server answered with an error or not as its specification says',
+  REGISTRY_UNREACHABLE: 'No registry answers at the host',
+  UNAUTHORIZED: 'The registry wants other credentials, or the way to give them is not safe',
   TIMEOUT: 'Nothing happened for longer than the limit',
   INTERRUPTED: 'A signal or the caller cancelled the run',
   BUG: 'A state that should be impossible',
