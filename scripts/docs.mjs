@@ -45,9 +45,10 @@ const MENDS = {
   PARTIAL: 'The message ends with what is written already: mend what failed and run again',
   ENGINE: 'The message has the words of the engine; its own log has more',
   ENGINE_UNREACHABLE: 'Start the engine, or name it with `--context`, `--host`',
-  REGISTRY: 'The message has the words of the registry; if it is busy, run again later',
-  REGISTRY_UNREACHABLE: 'Check name, network and proxy; `--insecure HOST` for one without TLS',
-  UNAUTHORIZED: 'Log in (`docker login HOST`), or give `--creds` or `--authfile`',
+  REGISTRY: 'The message has the words of the registry; its own log has more',
+  REGISTRY_UNREACHABLE:
+    'Check host, port and network; plain http and certificates that are not trusted need `--insecure HOST`',
+  UNAUTHORIZED: 'Log in with `docker login HOST`, or name credentials with `--creds` or `--authfile`',
   TIMEOUT:
     'The engine or registry did nothing for long: see whether it still answers, then run again',
   INTERRUPTED: 'Run again: nothing was left behind',
