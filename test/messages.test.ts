@@ -28,6 +28,7 @@ const MADE_ELSEWHERE: readonly (readonly [file: string, start: string])[] = [
   ['engine/terms.ts', 'message'],
   ['flatten/link.ts', 'message'],
   ['operations/flatten-image.ts', 'error.message'],
+  ['registry/upload.ts', 'error.message'],
   ['system/node-stdio.ts', 'message'],
   // A state that should be impossible: for the one who mends it, not for the one who meets it.
   ['core/errors.ts', 'message'],

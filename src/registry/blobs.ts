@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex } from '../core/digest.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { bug, isShipperError, ShipperError } from '../core/errors.ts';
 import { startTries } from '../core/retry.ts';
 import type { Descriptor } from '../image/image.ts';
 import { claimedLength } from './bodies.ts';
@@ -74,7 +74,7 @@ export async function* blobBytes(
   let hasRanges = true;
   while (given < blob.size) {
     const [place, ...others] = places;
-    if (place === undefined) throw noPlace(repository);
+    if (place === undefined) throw bug('Cannot read a blob: its registry has no host');
     try {
       const from = { given, isRange: hasRanges && given > 0 };
       for await (const chunk of rest(session, ctx, place, repository, blob, from)) {
@@ -250,8 +250,4 @@ function mismatch(answer: Answer, state: string): ShipperError {
 
 function wrongBytes({ digest }: BlobId, state: string): ShipperError {
   return new ShipperError('DIGEST_MISMATCH', `Cannot use blob ${digest}: ${state}`);
-}
-
-function noPlace({ domain }: Repository): ShipperError {
-  return new ShipperError('BUG', `Cannot find registry ${JSON.stringify(domain)}: it has no host`);
 }

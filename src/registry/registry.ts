@@ -93,6 +93,8 @@ export interface RegistryChoice {
   readonly creds?: string;
   /** Credentials file in the format of docker's config.json or podman's auth.json (`--authfile`). */
   readonly authfile?: string;
-  /** `host[:port]` that may be spoken to in plain http or without a trusted certificate (`--insecure`). */
+  /** `host[:port]` or ranges that may be spoken to in plain http or without a trusted certificate (`--insecure`). */
   readonly insecure?: readonly string[];
+  /** Where a domain's images are read first, in order: `{'docker.io': ['mirror.example.com', 'http://localhost:5000']}`. */
+  readonly mirrors?: Readonly<Record<string, readonly string[]>>;
 }

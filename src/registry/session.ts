@@ -1,6 +1,6 @@
 // One call to a registry: by which hosts, with which credentials, along which redirects, how often.
 import type { Context } from '../core/context.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { bug, isShipperError, ShipperError } from '../core/errors.ts';
 import { withRetries } from '../core/retry.ts';
 import type { Authorizer, Scope } from './authorizer.ts';
 import type { HttpRequest, HttpResponse, Send } from './exchange.ts';
@@ -79,7 +79,7 @@ export class Session {
   async home(ctx: Context, domain: string): Promise<RegistryHost> {
     const home = (await this.#hosts.of(ctx, domain)).at(-1);
     if (home !== undefined) return home;
-    throw new ShipperError('BUG', `Cannot find registry ${JSON.stringify(domain)}: it has no host`);
+    throw bug(`Cannot find registry ${JSON.stringify(domain)}: it has no host`);
   }
 
   /** Reads by mirrors, one try each, and else from the registry itself. `use` takes the answer to its end. */

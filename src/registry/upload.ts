@@ -4,7 +4,7 @@
 // that say where they belong: what was still on its way can then not end up in the middle.
 import type { Context } from '../core/context.ts';
 import { algorithmOf } from '../core/digest.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { bug, ShipperError } from '../core/errors.ts';
 import { startTries, type Tries } from '../core/retry.ts';
 import { type BlobId, cancelUpload, isBlobThere } from './blobs.ts';
 import { ChunkReader } from './chunk-reader.ts';
@@ -228,7 +228,7 @@ class Sender {
     const blob = { digest: this.#hash.digest(), size: this.#hash.bytes };
     const whole = this.#whole;
     const { target } = this.#place ?? {};
-    if (target === undefined) throw new ShipperError('BUG', 'Cannot close an upload: none is open');
+    if (target === undefined) throw bug('Cannot close an upload: none is open');
     const call = this.#call('PUT', withQuery(target, 'digest', blob.digest), {
       headers: {
         'content-length': String(whole?.length ?? 0),
@@ -324,8 +324,9 @@ class Sender {
 const LOST_STATUSES: readonly number[] = [400, 404, 410, 411, 413, 416];
 
 function again(error: ShipperError): ShipperError {
-  const { code, message, details, hint } = error;
-  return new ShipperError(isShipperError(error, 'NOT_FOUND') ? 'REGISTRY' : code, message, {
+  const { details, hint } = error;
+  const code = error.code === 'NOT_FOUND' ? 'REGISTRY' : error.code;
+  return new ShipperError(code, error.message, {
     ...details,
     ...(hint === undefined ? {} : { hint }),
     retryable: true,
