@@ -52,7 +52,6 @@ const STATES: Readonly<Record<string, State>> = {
   EPIPE: CUT,
   UND_ERR_SOCKET: CUT,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: CUT,
-  HPE_INVALID_EOF_STATE: CUT,
   UND_ERR_HEADERS_OVERFLOW: { state: 'the head of its answer is too long', isFinal: true },
   CERT_HAS_EXPIRED: { state: 'its certificate has expired', isFinal: true },
   ERR_TLS_CERT_ALTNAME_INVALID: {
@@ -76,7 +75,7 @@ function stateOf(error: unknown): State {
   const code = codeOf(error);
   const known = STATES[code];
   if (known !== undefined) return known;
-  if (code.startsWith('HPE_')) return NOT_HTTP;
+  if (error instanceof Error && error.name === 'HTTPParserError') return stateOfParser(error);
   const said = messageOf(error);
   if (/Proxy response \((\d+)\)|Proxy Authentication/.test(said)) {
     return { state: `the proxy refused: ${tidy(said)}`, hint: 'Check HTTPS_PROXY and NO_PROXY' };
@@ -84,6 +83,13 @@ function stateOf(error: unknown): State {
   // Alerts of the other side, and everything else about TLS.
   const isTls = code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO';
   return { state: tidy(said) || code || 'the connection failed', isFinal: isTls };
+}
+
+/** Undici's parser tells an end that came too early from bytes that make no sense only by having none of these. */
+function stateOfParser(error: Error): State {
+  if ('data' in error && error.data === '') return CUT;
+  if (error.message.includes('Expected HTTP/')) return NOT_HTTP;
+  return { state: 'the answer is not what HTTP allows' };
 }
 
 /** The code of an error, or of the first of those that it stands for. */

@@ -1,6 +1,6 @@
 // Connections: a bounded pool for every host, with its certificates, through its proxy. What is imported of undici at run
 // time is imported here.
-import { getCACertificates, rootCertificates } from 'node:tls';
+import * as tls from 'node:tls';
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { RegistryHost } from './host.ts';
 import type { Patience } from './watch.ts';
@@ -25,12 +25,12 @@ export class Dispatchers {
   /** The pool for `url`, spoken to as `host` is. Certificates of a host never count for another one. */
   pool(url: URL, host: RegistryHost, isDownload: boolean): Dispatcher {
     const isHost = new URL(host.origin).hostname === url.hostname;
-    const tls = isHost ? tlsOptions(host) : {};
+    const options = isHost ? tlsOptions(host) : {};
     const proxy = this.#proxyFor(url);
     const key = JSON.stringify([url.origin, isDownload, proxy, isHost, host.isInsecure, host.tls]);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
-      pool = this.#open(url.origin, tls, proxy);
+      pool = this.#open(url.origin, options, proxy);
       this.#pools.set(key, pool);
     }
     return pool;
@@ -43,10 +43,10 @@ export class Dispatchers {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  #open(origin: string, tls: TlsOptions, proxy: string | undefined): Dispatcher {
+  #open(origin: string, options: TlsOptions, proxy: string | undefined): Dispatcher {
     const timeout = this.#patience.connectMs;
     // Happy Eyeballs (RFC 8305): a name with a dead IPv6 address is reached by its IPv4 one.
-    const connect = { ...tls, timeout, autoSelectFamily: true };
+    const connect = { ...options, timeout, autoSelectFamily: true };
     const limits = { connections: SOCKETS_PER_HOST, headersTimeout: 0, bodyTimeout: 0 };
     if (proxy === undefined) return new Pool(origin, { ...limits, connect });
     const { uri, token } = splitProxy(proxy);
@@ -59,7 +59,7 @@ export class Dispatchers {
       // Many proxies let CONNECT reach port 443 only.
       proxyTunnel: false,
       // A proxy that takes the connection and does not answer CONNECT is one that cannot be reached.
-      clientFactory: (at, options) => new Pool(at, { ...options, headersTimeout: timeout }),
+      clientFactory: (at, given) => new Pool(at, { ...given, headersTimeout: timeout }),
     });
   }
 }
@@ -71,20 +71,20 @@ interface TlsOptions {
   readonly rejectUnauthorized?: boolean;
 }
 
-function tlsOptions({ tls, isInsecure }: RegistryHost): TlsOptions {
+function tlsOptions({ tls: files, isInsecure }: RegistryHost): TlsOptions {
   return {
     // Node takes `ca` in place of what it trusts, docker adds it to that.
-    ...(tls.ca === undefined ? {} : { ca: [...trusted(), tls.ca] }),
-    ...(tls.cert === undefined ? {} : { cert: tls.cert }),
-    ...(tls.key === undefined ? {} : { key: tls.key }),
+    ...(files.ca === undefined ? {} : { ca: [...trusted(), files.ca] }),
+    ...(files.cert === undefined ? {} : { cert: files.cert }),
+    ...(files.key === undefined ? {} : { key: files.key }),
     ...(isInsecure ? { rejectUnauthorized: false } : {}),
   };
 }
 
 /** What this Node trusts, with NODE_EXTRA_CA_CERTS and the system's own store where it can tell. */
 function trusted(): readonly string[] {
-  const isTold = typeof getCACertificates === 'function';
-  return isTold ? getCACertificates('default') : rootCertificates;
+  // From Node 22.15 on.
+  return tls.getCACertificates?.('default') ?? tls.rootCertificates;
 }
 
 /** The proxy without its credentials, and these as a header. */

@@ -35,6 +35,11 @@ export class TestClock implements Clock {
     return this.#time;
   }
 
+  /** How many sleep until the time is moved. */
+  get sleeping(): number {
+    return this.#held.size;
+  }
+
   /** Moves the time, and wakes who has slept long enough. */
   advance(ms: number): void {
     this.#time += ms;

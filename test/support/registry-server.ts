@@ -2,7 +2,7 @@
 // origin stands for the store that registries send readers to: it answers 400 to who brings credentials along.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { type FakeAuth, FakeDoor } from './registry-auth.ts';
 import { RegistryCalls } from './registry-calls.ts';
 import { type RegistryFault, type RegistryOperation, RegistryReply } from './registry-faults.ts';
@@ -60,6 +60,8 @@ export interface FakeRegistry extends AsyncDisposable {
   expireTokens(): void;
   /** How many connections are open, at both origins. */
   connections(): number;
+  /** Breaks all connections that are open. */
+  dropConnections(): void;
   /** The most that were open at once. */
   mostConnections(): number;
   stop(): Promise<void>;
@@ -101,6 +103,9 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     count: (operation) => state.requests.filter((each) => each.operation === operation).length,
     expireTokens: () => state.door.expireTokens(),
     connections: () => state.open.size,
+    dropConnections: () => {
+      for (const socket of state.open) socket.destroy();
+    },
     mostConnections: () => state.most,
     stop,
     [Symbol.asyncDispose]: stop,
@@ -124,7 +129,7 @@ class State {
   elsewhere = '';
   readonly requests: FakeRegistryRequest[] = [];
   readonly faults: { readonly operation: RegistryOperation; readonly fault: RegistryFault }[] = [];
-  readonly open = new Set<object>();
+  readonly open = new Set<Socket>();
   most = 0;
   readonly door: FakeDoor;
   readonly #options: FakeRegistryOptions;
@@ -141,7 +146,7 @@ class State {
     return known;
   }
 
-  watch(socket: { once(event: 'close', listener: () => void): unknown }): void {
+  watch(socket: Socket): void {
     this.open.add(socket);
     this.most = Math.max(this.most, this.open.size);
     socket.once('close', () => this.open.delete(socket));
