@@ -48,7 +48,8 @@ const MENDS = {
   REGISTRY: 'The message has the words of the registry; its own log has more',
   REGISTRY_UNREACHABLE:
     'Check host, port and network; plain http and certificates that are not trusted need `--insecure HOST`',
-  UNAUTHORIZED: 'Log in with `docker login HOST`, or name credentials with `--creds` or `--authfile`',
+  UNAUTHORIZED:
+    'Log in with `docker login HOST`, or name credentials with `--creds` or `--authfile`',
   TIMEOUT:
     'The engine or registry did nothing for long: see whether it still answers, then run again',
   INTERRUPTED: 'Run again: nothing was left behind',

@@ -21,7 +21,7 @@ export interface FetchedManifest {
 export interface BlobUpload {
   /**
    * Gives the bytes from `offset` on. Called again where an upload must be resumed or begun anew, and then gives the same
-   * bytes. Stop iterating to release it.
+   * bytes. Stop iterating to release it. A chunk must not change once it was given: it may still lie in a socket's queue.
    */
   open(offset: number): AsyncIterable<Uint8Array>;
   /** What the bytes are, where that is known before they were made; checked against what passes by. */
@@ -57,7 +57,7 @@ export interface Registry extends AsyncDisposable {
   ): Promise<boolean>;
   /**
    * The bytes of a blob in order. A cut is resumed where it happened; the iteration ends well only if size and digest of
-   * all bytes are right.
+   * all bytes are right. Eight blobs of one host stream at once, others wait: read what was begun, or stop iterating.
    */
   blob(
     ctx: Context,
