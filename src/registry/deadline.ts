@@ -1,5 +1,5 @@
 // Work that must be done by a time.
-import type { Context } from '../core/context.ts';
+import { type Context, interruption } from '../core/context.ts';
 import type { ShipperError } from '../core/errors.ts';
 import { orAborted } from '../core/until-aborted.ts';
 
@@ -12,12 +12,15 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const stop = new AbortController();
   const alarm = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, stop.signal]);
+  const cancel = () => stop.abort(interruption(ctx.signal));
+  if (ctx.signal.aborted) cancel();
+  ctx.signal.addEventListener('abort', cancel, { once: true });
   const ring = () => stop.abort(late());
   void ctx.clock.sleep(ms, alarm.signal).then(ring, () => undefined);
   try {
-    return await orAborted(signal, work({ ...ctx, signal }));
+    return await orAborted(stop.signal, work({ ...ctx, signal: stop.signal }));
   } finally {
     alarm.abort();
+    ctx.signal.removeEventListener('abort', cancel);
   }
 }

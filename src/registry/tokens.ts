@@ -1,12 +1,14 @@
 // Asking a token server for a token (distribution, "Token Authentication" and "OAuth2 Token Authentication"). No message
 // repeats what was sent or what came back: a server may echo the one, and the other is the secret.
 import type { Context } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import { type ErrorOptions, ShipperError } from '../core/errors.ts';
+import { parseRetryAfter } from '../core/retry.ts';
 import { member } from '../image/json-text.ts';
 import type { Scope } from './authorizer.ts';
 import type { Login } from './credentials.ts';
 import { withDeadline } from './deadline.ts';
 import type { HttpRequest, HttpResponse, Send } from './exchange.ts';
+import { PASSING_STATUSES } from './failures.ts';
 import type { RegistryHost } from './host.ts';
 import { parseObject, textOf } from './json.ts';
 
@@ -41,8 +43,6 @@ const TOKEN_MS = 30_000;
 const ANSWER_BYTES = 1_048_576;
 /** Where the server does not say (distribution, token.md). */
 const DEFAULT_LIFE_SECONDS = 60;
-/** Statuses after which the same request may go through. */
-const PASSING = [408, 429, 500, 502, 503, 504];
 /** Statuses of servers that know no POST. */
 const NO_POST = [404, 405];
 
@@ -106,8 +106,9 @@ async function readToken(
   const receivedMs = ctx.clock.monotonic();
   const { status } = response;
   if (status < 200 || status >= 300) {
+    const waitMs = parseRetryAfter(response.header('retry-after')[0], ctx.clock.now());
     await response.discard();
-    throw refusal(question, status);
+    throw refusal(question, status, waitMs);
   }
   const answer = parseObject(await readText(question, response));
   if (answer === undefined)
@@ -145,11 +146,18 @@ async function readText(question: TokenQuestion, response: HttpResponse): Promis
   return Buffer.concat(parts).toString('utf8');
 }
 
-function refusal(question: TokenQuestion, status: number): ShipperError {
+function refusal(
+  question: TokenQuestion,
+  status: number,
+  retryAfterMs: number | undefined,
+): ShipperError {
   const { login, source, domain } = question;
   if (status !== 401 && status !== 403) {
-    const retryable = PASSING.includes(status);
-    return failure(question, 'REGISTRY', `answered with ${status}`, { status, retryable });
+    return failure(question, 'REGISTRY', `answered with ${status}`, {
+      status,
+      retryable: PASSING_STATUSES.includes(status),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
   }
   const state =
     login === undefined
@@ -163,7 +171,7 @@ function failure(
   { domain, realm }: TokenQuestion,
   code: 'UNAUTHORIZED' | 'REGISTRY' | 'LIMIT_EXCEEDED' | 'TIMEOUT',
   state: string,
-  options: { status?: number; hint?: string; retryable?: boolean } = {},
+  options: ErrorOptions = {},
 ): ShipperError {
   const message = `Cannot log in to ${domain}: token server ${JSON.stringify(realm.host)} ${state}`;
   return new ShipperError(code, message, { host: realm.host, ...options });

@@ -479,7 +479,11 @@ describe('R9: token servers', () => {
       { status: 500 },
       { code: 'REGISTRY', message: 'answered with 500', retryable: true },
     ],
-    ['that are busy', { status: 429 }, { code: 'REGISTRY', retryable: true }],
+    [
+      'that are busy',
+      { status: 429, headers: { 'retry-after': '7' } },
+      { code: 'REGISTRY', retryable: true, details: { retryAfterMs: 7000 } },
+    ],
     ['that are not there', { status: 404 }, { code: 'REGISTRY', retryable: false }],
     [
       'that send us on',
