@@ -5,6 +5,7 @@ import { interruption } from '../core/context.ts';
 import type { Clock } from '../core/events.ts';
 import { nodeFiles } from './node-files.ts';
 import { nodeStdio } from './node-stdio.ts';
+import { runProgram } from './run.ts';
 import { spawnDuplex } from './spawn.ts';
 import type { System } from './system.ts';
 import { nodeThreads } from './threads.ts';
@@ -25,6 +26,7 @@ export function nodeSystem(): System {
     stdio: nodeStdio(),
     random: (bytes) => randomBytes(bytes).toString('hex'),
     spawnDuplex,
+    run: runProgram,
   };
 }
 

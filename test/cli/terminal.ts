@@ -164,6 +164,7 @@ function fakeSystem(
     },
     random: (bytes) => 'ab'.repeat(bytes),
     spawnDuplex: () => refuse('spawn'),
+    run: () => refuse('spawn'),
   };
 }
 
