@@ -54,7 +54,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // Computation.
   'node:crypto': /^(?:core|system|transport)\//,
   'node:events': /^transport\/stored-layer\.ts$/,
-  'node:path': /^cli\//,
+  'node:path': /^(?:cli|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:util': /^(?:blob|engine)\//,
   'node:zlib': /^blob\//,

@@ -72,9 +72,19 @@ export function resolvePath(system: System, path: string): string {
   return path.startsWith('/') ? path : `${system.cwd}/${path}`;
 }
 
+/** As {@link resolvePath}; where that is a symbolic link, what it leads to: a link that is written to stays. */
+export async function resolveLink(system: System, path: string): Promise<string> {
+  const full = resolvePath(system, path);
+  const isLink = (await system.files.lstat(full.replace(/(?<=[^/])\/+$/, '')))?.kind === 'symlink';
+  return isLink ? system.files.realPath(full) : full;
+}
+
 /** Whether an image that is written there goes to standard output. */
 export function isStdout(location: Location): boolean {
-  return location.kind === 'stdio' || ('path' in location && location.path === '-');
+  if (location.kind === 'stdio') return true;
+  // The file behind /dev/stdout is not to be replaced under the shell that opened it.
+  if (location.kind === 'docker-daemon' || location.kind === 'oci') return false;
+  return /^(?:-|\/dev\/stdout)$/.test(location.path);
 }
 
 /** The inverse of {@link parseLocation}, with the transport spelled out. */
