@@ -7,6 +7,7 @@ import {
   withDefaultTag,
 } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
+import { refuseForeignTransport } from '../transport/foreign-transports.ts';
 import {
   formatLocation,
   isStdout,
@@ -106,6 +107,7 @@ function namesFor(
 
 /** A name that an engine can give to an image. */
 function taggable(name: string): string {
+  refuseForeignTransport(name);
   const reference = isImageId(name) ? undefined : withDefaultTag(parseReference(name));
   if (reference !== undefined && reference.digest === undefined)
     return familiarReference(reference);

@@ -1,6 +1,7 @@
 // Where images are, in skopeo's words (containers-transports(5); `product.md`).
 import { ShipperError } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
+import { refuseForeignTransport } from './foreign-transports.ts';
 
 /** A place that was named by its form alone. */
 export type Location =
@@ -43,6 +44,7 @@ export async function parseLocation(system: System, text: string): Promise<Locat
   for (const kind of PATH_KINDS) {
     if (text.startsWith(`${kind}:`)) return pathLocation(kind, text.slice(kind.length + 1), text);
   }
+  refuseForeignTransport(text);
   if (await isPath(system, text)) return { kind: 'path', path: text };
   return { kind: 'docker-daemon', reference: required(text, text) };
 }
