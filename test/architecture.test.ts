@@ -54,7 +54,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // Computation.
   'node:crypto': /^(?:core|registry|system|transport)\//,
   'node:events': /^(?:transport\/stored-layer|registry\/undici-exchange)\.ts$/,
-  'node:path': /^cli\//,
+  'node:path': /^(?:cli|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
   // The certificates that Node trusts, which are a constant.

@@ -4,15 +4,16 @@ import { ShipperError } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
 
 /** Refuses a digest file that is also the source, an output or the other digest file: it would replace it. */
-export function checkIdFilesDiffer(
+export async function checkIdFilesDiffer(
   system: System,
   idFiles: readonly (readonly [option: string, file: string | undefined])[],
   places: readonly string[],
-): void {
-  const taken = new Set(places.map((place) => resolve(system.cwd, pathOf(place))));
+): Promise<void> {
+  const realPath = (path: string) => system.files.realPath(resolve(system.cwd, path));
+  const taken = new Set(await Promise.all(places.map((place) => realPath(pathOf(place)))));
   for (const [option, file] of idFiles) {
     if (file === undefined) continue;
-    const path = resolve(system.cwd, file);
+    const path = await realPath(file);
     if (taken.has(path)) {
       throw new ShipperError(
         'USAGE',
@@ -36,7 +37,7 @@ export async function checkIdFile(
   file: string | undefined,
 ): Promise<void> {
   if (file === undefined) return;
-  const path = resolve(system.cwd, file);
+  const path = await system.files.realPath(resolve(system.cwd, file));
   const folder = await system.files.stat(dirname(path));
   if (folder?.kind !== 'directory') {
     throw new ShipperError(
@@ -54,7 +55,7 @@ export async function checkIdFile(
   );
 }
 
-/** Writes `digest` without a line feed, as docker does; replaces an older file. */
+/** Writes `digest` without a line feed, as docker does; replaces an older file, also one that a link leads to. */
 export async function writeIdFile(
   system: System,
   file: string | undefined,
@@ -62,7 +63,7 @@ export async function writeIdFile(
 ): Promise<void> {
   if (file === undefined || digest === undefined) return;
   const { files } = system;
-  const path = resolve(system.cwd, file);
+  const path = await files.realPath(resolve(system.cwd, file));
   const temporary = `${path}.${system.random(6)}.tmp`;
   const forget = files.owner.onExitRemove(temporary);
   try {

@@ -1,7 +1,7 @@
 // Words of the command line → typed values. Every parser throws `USAGE` that names the option and the word.
 import type { Compression } from '../blob/compressor.ts';
 import { ShipperError } from '../core/errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../core/nearest.ts';
 
 /** Parses the value of one option. `option` is its long name with dashes. */
 export type ValueParser<T> = (option: string, text: string) => T;

@@ -7,11 +7,13 @@ import {
   withDefaultTag,
 } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
+import { refuseForeignTransport } from '../transport/foreign-transports.ts';
 import {
   formatLocation,
   isStdout,
   type Location,
   parseLocation,
+  resolveLink,
   resolvePath,
 } from '../transport/location.ts';
 import { nameKey } from '../transport/oci-select.ts';
@@ -61,7 +63,7 @@ export async function resolveDestinations(
   }));
   for (const destination of destinations)
     await refuseOverwrite(system, request, source, destination);
-  refuseTwice(destinations);
+  await refuseTwice(system, destinations);
   for (const { location } of destinations) await requireFolder(system, location);
   return destinations;
 }
@@ -105,6 +107,7 @@ function namesFor(
 
 /** A name that an engine can give to an image. */
 function taggable(name: string): string {
+  refuseForeignTransport(name);
   const reference = isImageId(name) ? undefined : withDefaultTag(parseReference(name));
   if (reference !== undefined && reference.digest === undefined)
     return familiarReference(reference);
@@ -146,7 +149,7 @@ function refuseLoss({ imagesInMedium }: NamedSource, { location }: Destination):
 /** A mistyped folder shows before an image is read for nothing. */
 async function requireFolder(system: System, location: Location): Promise<void> {
   if (!('path' in location) || isStdout(location)) return;
-  const folder = resolvePath(system, location.path).replace(/\/+[^/]*\/*$/, '') || '/';
+  const folder = (await resolveLink(system, location.path)).replace(/\/+[^/]*\/*$/, '') || '/';
   if ((await system.files.stat(folder)) !== undefined) return;
   throw new ShipperError(
     'NOT_FOUND',
@@ -182,15 +185,22 @@ function familiarOf(reference: string): string {
   return familiarReference(withDefaultTag(parseReference(reference)));
 }
 
-function refuseTwice(destinations: readonly Destination[]): void {
+async function refuseTwice(system: System, destinations: readonly Destination[]): Promise<void> {
   const seen = new Set<string>();
   for (const { location } of destinations) {
-    const text = isStdout(location)
-      ? '-'
-      : location.kind === 'path'
-        ? location.path
-        : formatLocation(location);
-    if (seen.has(text)) throw new ShipperError('USAGE', `Cannot write ${text} twice`);
-    seen.add(text);
+    const key = await placeKey(system, location);
+    if (seen.has(key)) {
+      const shown = isStdout(location) ? '-' : formatLocation(location);
+      throw new ShipperError('USAGE', `Cannot write ${shown} twice`);
+    }
+    seen.add(key);
   }
+}
+
+/** Equal where one result would replace the other: a layout and an engine hold many, a file one. */
+async function placeKey(system: System, location: Location): Promise<string> {
+  if (isStdout(location)) return '-';
+  if (!('path' in location)) return formatLocation(location);
+  const path = await system.files.realPath(resolvePath(system, location.path));
+  return location.kind === 'oci' ? formatLocation({ ...location, path }) : path;
 }

@@ -3,8 +3,9 @@ import { type Context, throwIfAborted } from '../core/context.ts';
 import { shortDigest } from '../core/digest.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
+import { inSlices } from '../core/slices.ts';
 import { emitPlan } from '../flatten/emit.ts';
-import { type FlatPlan, planFlatten } from '../flatten/plan.ts';
+import { type FlatPlan, planInSlices } from '../flatten/plan.ts';
 import { DEFAULT_POLICY, type MergePolicy, Warnings } from '../flatten/policy.ts';
 import type { Image, LayerProducer, LayerTar } from '../image/image.ts';
 import { isNondistributable } from '../image/media-types.ts';
@@ -51,11 +52,12 @@ export async function openRoot(
       options.jobs,
     );
     throwIfAborted(ctx);
-    const plan = planFlatten(
+    const planning = planInSlices(
       layers.map((tar) => () => scanTar(tar)),
       { ...DEFAULT_POLICY, ...options.policy },
       warningsOf(image),
     );
+    const plan = await inSlices(ctx, planning);
     const produce: LayerProducer['produce'] = (context, sink) =>
       emitPlan(context, plan, layers, sink);
     return {

@@ -1,6 +1,7 @@
 // Are two images the same root file system and configuration?
 import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
+import { inSlices } from '../core/slices.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
 import type { Image, ImageSet, Platform } from '../image/image.ts';
 import { formatPlatform, normalPlatform, parsePlatform } from '../image/platform.ts';
@@ -151,7 +152,7 @@ async function comparePair(
     const [inA, inB] = [a, b].map(({ platform }) => formatPlatform(platform));
     list.add('platform', 'platform', `${inA} in A, ${inB} in B`);
   }
-  if (digestA !== digestB) compareRoots(rootA, rootB, list);
+  if (digestA !== digestB) await inSlices(ctx, compareRoots(rootA, rootB, list));
   compareConfigs(a, b, options.ignoreLabels ?? [], list);
   await rootA.verified();
   await rootB.verified();

@@ -44,7 +44,7 @@ export async function createBeside(system: System, target: string): Promise<Temp
   return createIn(system, folder, prefix, old?.mode ?? NEW_FILE_MODE);
 }
 
-/** Rejects with `NO_SPACE` unless `bytes` can be written where `path` is. */
+/** Rejects with `NO_SPACE` unless `bytes` can be written where `path` is, and a reserve of 16 MiB stays free. */
 export async function requireSpace(
   files: Files,
   path: string,
@@ -55,7 +55,7 @@ export async function requireSpace(
   if (free >= bytes + RESERVE_BYTES) return;
   throw new ShipperError(
     'NO_SPACE',
-    `Cannot write ${what} in ${path}: it needs ${bytes} bytes and ${Math.max(0, free)} are free`,
+    `Cannot write ${what} in ${path}: it needs ${bytes} bytes beside a reserve of ${RESERVE_BYTES}, and ${Math.max(0, free)} are free`,
     { path, hint: 'Free some space, or name another folder (TMPDIR for temporary files)' },
   );
 }

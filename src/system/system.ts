@@ -84,6 +84,11 @@ export interface FileFacts {
 export interface Files {
   stat(path: string): Promise<FileFacts | undefined>;
   lstat(path: string): Promise<FileFacts | undefined>;
+  /**
+   * The one path of what `path` leads to, every symbolic link followed, whether or not there is anything yet. An absolute
+   * path stays as it is from the first folder that is missing.
+   */
+  realPath(path: string): Promise<string>;
   list(path: string): Promise<readonly string[]>;
   /** The whole file; refuses with `LIMIT_EXCEEDED` past `maxBytes`. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;

@@ -1,6 +1,7 @@
 // Where images are, in skopeo's words (containers-transports(5); `product.md`).
 import { ShipperError } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
+import { refuseForeignTransport } from './foreign-transports.ts';
 
 /** A place that was named by its form alone. */
 export type Location =
@@ -43,6 +44,7 @@ export async function parseLocation(system: System, text: string): Promise<Locat
   for (const kind of PATH_KINDS) {
     if (text.startsWith(`${kind}:`)) return pathLocation(kind, text.slice(kind.length + 1), text);
   }
+  refuseForeignTransport(text);
   if (await isPath(system, text)) return { kind: 'path', path: text };
   return { kind: 'docker-daemon', reference: required(text, text) };
 }
@@ -72,9 +74,19 @@ export function resolvePath(system: System, path: string): string {
   return path.startsWith('/') ? path : `${system.cwd}/${path}`;
 }
 
+/** As {@link resolvePath}; where that is a symbolic link, what it leads to: a link that is written to stays. */
+export async function resolveLink(system: System, path: string): Promise<string> {
+  const full = resolvePath(system, path);
+  const isLink = (await system.files.lstat(full.replace(/(?<=[^/])\/+$/, '')))?.kind === 'symlink';
+  return isLink ? system.files.realPath(full) : full;
+}
+
 /** Whether an image that is written there goes to standard output. */
 export function isStdout(location: Location): boolean {
-  return location.kind === 'stdio' || ('path' in location && location.path === '-');
+  if (location.kind === 'stdio') return true;
+  // The file behind /dev/stdout is not to be replaced under the shell that opened it.
+  if (location.kind === 'docker-daemon' || location.kind === 'oci') return false;
+  return /^(?:-|\/dev\/stdout)$/.test(location.path);
 }
 
 /** The inverse of {@link parseLocation}, with the transport spelled out. */

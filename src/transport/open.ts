@@ -9,7 +9,7 @@ import { openArchiveSink } from './archive-sink.ts';
 import { archiveBlobs, folderBlobs } from './blob-store.ts';
 import { dockerArchiveSource } from './docker-source.ts';
 import { openLayoutSink } from './layout-sink.ts';
-import { formatLocation, isStdout, type Location, resolvePath } from './location.ts';
+import { formatLocation, isStdout, type Location, resolveLink, resolvePath } from './location.ts';
 import { ociSource } from './oci-source.ts';
 import type { SinkOptions } from './sink.ts';
 import { openStdoutSink } from './stdout-sink.ts';
@@ -77,7 +77,7 @@ export class Transports implements AsyncDisposable {
       case 'stdio':
         return openStdoutSink(system, options);
       case 'oci':
-        return openLayoutSink(system, resolvePath(system, location.path), name, options);
+        return openLayoutSink(system, await resolveLink(system, location.path), name, options);
       case 'oci-archive':
         return openArchiveSink(system, await this.#writable(location.path), 'oci', name, options);
       case 'path':
@@ -178,7 +178,7 @@ export class Transports implements AsyncDisposable {
 
   /** A file that may be written: a folder in its place is a mistake, and so is a name that promises compression. */
   async #writable(path: string): Promise<string> {
-    const full = resolvePath(this.#system, path);
+    const full = await resolveLink(this.#system, path);
     const facts = await this.#system.files.stat(full);
     if (facts?.kind === 'directory') {
       throw new ShipperError('OUTPUT_CONFLICT', `Cannot write ${path}: it is a folder`, {

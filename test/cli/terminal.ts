@@ -184,6 +184,7 @@ function fakeFiles(files: Map<string, string>): Files {
   return {
     stat,
     lstat: stat,
+    realPath: async (path) => path,
     list: () => refuse('list'),
     read: () => refuse('read'),
     openRead: () => refuse('open'),

@@ -299,12 +299,6 @@ describe('destinations', () => {
       'Cannot use reference "APP:1": the repository name must be lowercase',
     ],
     [
-      'what is no compression',
-      { source: 'x.tar', compression: JSON.parse('"gzip"') },
-      'USAGE',
-      'Cannot use compression "gzip"',
-    ],
-    [
       'verify of stdout',
       { source: 'x.tar', outputs: ['-'], verify: true },
       'USAGE',
