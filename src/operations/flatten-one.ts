@@ -11,6 +11,7 @@ import type {
   ImageSink,
   Layer,
   RawConfig,
+  StoredContent,
   StoredLayer,
 } from '../image/image.ts';
 import { buildManifest } from '../image/manifest.ts';
@@ -122,9 +123,16 @@ async function isStoredAs(ctx: Context, layer: Layer, kind: Compression['kind'])
   if (algorithmOf(digest) !== 'sha256' || (kind !== 'none' && digest === layer.diffId))
     return false;
   await using stored = await layer.openStored(ctx);
-  const head = new Uint8Array(SNIFF_BYTES);
-  stored.readSync(head, 0);
-  return sniffCompression(head) === (kind === 'none' ? 'plain' : kind);
+  return sniffCompression(await headOf(stored)) === (kind === 'none' ? 'plain' : kind);
+}
+
+async function headOf(stored: StoredContent): Promise<Uint8Array> {
+  let head = new Uint8Array(0);
+  for await (const chunk of stored.stream(0)) {
+    head = Buffer.concat([head, chunk.subarray(0, SNIFF_BYTES)]);
+    if (head.length >= SNIFF_BYTES) break;
+  }
+  return head;
 }
 
 function flatConfig(

@@ -2,14 +2,9 @@
 // speaks to every host that a run names; connections and tokens are shared between its calls.
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import type { Descriptor } from '../image/image.ts';
+import type { Descriptor, Repository } from '../image/image.ts';
 
-/** Where images of one name live: the domain and path of a reference. */
-export interface Repository {
-  /** As people write it: `docker.io`, `localhost:5000`. Where it is really served is the client's matter. */
-  readonly domain: string;
-  readonly path: string;
-}
+export type { Repository };
 
 /** A manifest or index as the registry has it. Its digest was computed here, never taken from a header. */
 export interface FetchedManifest {

@@ -43,11 +43,11 @@ export function storedLayer(system: System, facts: StoredLayerFacts): Layer {
         throw inLayer(error, facts);
       }
     },
-    async openStored() {
+    async openStored(ctx) {
       const opened = await facts.open();
       return {
         size: opened.region.size,
-        readSync: (target, position) => readRegion(opened.region, target, position),
+        stream: (offset) => streamRegion(ctx, opened.region, offset),
         [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
       };
     },
