@@ -16,7 +16,7 @@ import {
 } from './core/checks.ts';
 import type { MergePolicy } from './flatten/policy.ts';
 import type { LibraryOptions } from './library.ts';
-import type { EngineOptions, FlattenRequest } from './operations/flatten-types.ts';
+import type { FlattenRequest, MediaOptions } from './operations/flatten-types.ts';
 import type { VerifyOptions } from './operations/verify-images.ts';
 
 type ChecksOf<T> = Readonly<Record<keyof T, Check>>;
@@ -45,7 +45,14 @@ const POLICY: ChecksOf<MergePolicy> = {
   maxOutputBytes: whole(1),
 };
 
-const ENGINE: ChecksOf<EngineOptions> = { context: text, host: text };
+const MEDIA: ChecksOf<MediaOptions> = {
+  context: text,
+  host: text,
+  creds: text,
+  authfile: text,
+  insecure: listOf(text),
+  mirrors: mapOf(listOf(text)),
+};
 
 const RUN: ChecksOf<LibraryOptions> = {
   signal: hasMembers('an AbortSignal', 'aborted', 'addEventListener'),
@@ -54,7 +61,7 @@ const RUN: ChecksOf<LibraryOptions> = {
 };
 
 const REQUEST: ChecksOf<FlattenRequest> = {
-  ...ENGINE,
+  ...MEDIA,
   source: text,
   tags: listOf(text),
   outputs: listOf(text),
@@ -76,7 +83,7 @@ const REQUEST: ChecksOf<FlattenRequest> = {
 };
 
 const READ: ChecksOf<LibraryOptions & VerifyOptions> = {
-  ...ENGINE,
+  ...MEDIA,
   ...RUN,
   platform: text,
   policy: shapeOf(POLICY),

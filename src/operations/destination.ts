@@ -2,6 +2,7 @@
 import { ShipperError } from '../core/errors.ts';
 import {
   familiarReference,
+  formatReference,
   isImageId,
   parseReference,
   withDefaultTag,
@@ -12,7 +13,7 @@ import {
   formatLocation,
   isStdout,
   type Location,
-  parseLocation,
+  parseDestination,
   resolveLink,
   resolvePath,
 } from '../transport/location.ts';
@@ -53,7 +54,7 @@ export async function resolveDestinations(
     ...(request.outputs ?? []),
     ...(request.tags ?? []).filter((tag) => PREFIX.test(tag)),
   ];
-  const locations = await Promise.all(places.map((place) => parseLocation(system, place)));
+  const locations = await Promise.all(places.map((place) => parseDestination(system, place)));
   const needsDefault =
     places.length === 0 || (tags.length > 0 && (request.outputs ?? []).length === 0);
   if (needsDefault) locations.unshift(...mediumOf(source, request, tags));
@@ -76,8 +77,10 @@ function mediumOf(
 ): Location[] {
   const { location } = source;
   const [tag] = tags;
-  if (tag !== undefined && location.kind === 'docker-daemon')
-    return [{ kind: 'docker-daemon', reference: tag }];
+  if (tag !== undefined && isNamed(location)) {
+    if (location.kind === 'docker') requireRegistryOf(location.reference, [tag]);
+    return [{ kind: location.kind, reference: tag }];
+  }
   if (tag !== undefined && location.kind === 'stdio') return [location];
   if (tag !== undefined && location.kind === 'oci') return [{ ...location, reference: tag }];
   const output = defaultOutput(location, request.inPlace ?? false, source.isLayout, source.tags);
@@ -94,8 +97,9 @@ function namesFor(
   tags: readonly string[],
 ): string[] {
   const own = 'reference' in location ? location.reference : undefined;
-  if (location.kind === 'docker-daemon') {
+  if (isNamed(location)) {
     const names = own === undefined ? tags : [own, ...tags];
+    if (location.kind === 'docker') requireRegistryOf(location.reference, tags);
     return [...new Set(names.map(taggable))];
   }
   // Names of a layout are free text; in an archive for docker a wrong one would be lost or refuse to load.
@@ -103,6 +107,19 @@ function namesFor(
   const given = own === undefined ? tags : [own, ...tags];
   if (given.length > 0) return [...new Set(isFree ? given : given.map(taggable))];
   return request.inPlace ? [...source.tags] : [...new Set(source.tags.map(recordedName))];
+}
+
+/** A name without a transport never sends an image to a registry that nobody named: `app:1` would be Docker Hub's. */
+function requireRegistryOf(reference: string, tags: readonly string[]): void {
+  const { domain } = parseReference(reference);
+  const other = tags.map(parseReference).find((tag) => tag.domain !== domain);
+  if (other === undefined) return;
+  const name = familiarReference(other);
+  throw new ShipperError(
+    'USAGE',
+    `Cannot name the result ${JSON.stringify(name)}: that is a name of ${other.domain}, and the result goes to ${domain}`,
+    { hint: `If it shall go to ${other.domain}, say so: -t docker://${formatReference(other)}` },
+  );
 }
 
 /** A name that an engine can give to an image. */
@@ -138,7 +155,7 @@ async function refuseOverwrite(
 
 /** An archive is replaced as a whole, with all that it holds. */
 function refuseLoss({ imagesInMedium }: NamedSource, { location }: Destination): void {
-  if (imagesInMedium < 2 || location.kind === 'docker-daemon' || location.kind === 'oci') return;
+  if (imagesInMedium < 2 || isNamed(location) || location.kind === 'oci') return;
   throw new ShipperError(
     'OUTPUT_CONFLICT',
     `Cannot replace ${formatLocation(location)}: it holds ${imagesInMedium} images, of which the result is one`,
@@ -164,9 +181,9 @@ async function isSource(
   { location, names }: Destination,
 ): Promise<boolean> {
   const from = source.location;
-  if (from.kind === 'docker-daemon') {
+  if (isNamed(from)) {
     return (
-      location.kind === 'docker-daemon' &&
+      location.kind === from.kind &&
       !isImageId(from.reference) &&
       names.includes(familiarOf(from.reference))
     );
@@ -203,4 +220,11 @@ async function placeKey(system: System, location: Location): Promise<string> {
   if (!('path' in location)) return formatLocation(location);
   const path = await system.files.realPath(resolvePath(system, location.path));
   return location.kind === 'oci' ? formatLocation({ ...location, path }) : path;
+}
+
+/** A medium in which an image is found by its name alone. */
+function isNamed(
+  location: Location,
+): location is Extract<Location, { kind: 'docker' | 'docker-daemon' }> {
+  return location.kind === 'docker' || location.kind === 'docker-daemon';
 }

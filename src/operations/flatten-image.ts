@@ -1,15 +1,10 @@
 // The use case: read an image anywhere, merge its layers into one, write it anywhere.
-import { type Context, narrow, note } from '../core/context.ts';
+import { type Context, narrow } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import type { Image, ImageSet, ImageSource, MediaFamily, Platform } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
-import {
-  formatLocation,
-  type Location,
-  parseLocation,
-  resolvePath,
-} from '../transport/location.ts';
+import { formatLocation, type Location, resolvePath } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
 import { createdTime } from './created.ts';
 import { resolveDestinations } from './destination.ts';
@@ -82,11 +77,8 @@ class FlattenRun {
   }
 
   async run(): Promise<Omit<FlattenReport, 'seconds' | 'megabytesPerSecond'>> {
-    const location = await parseLocation(this.#system, this.#request.source);
     await using transports = new Transports(this.#system, this.#request);
-    if (formatLocation(location) !== this.#request.source && location.kind === 'docker-daemon') {
-      note(this.#ctx, 'info', `${this.#request.source} is taken for ${formatLocation(location)}`);
-    }
+    const location = await transports.find(this.#ctx, this.#request.source);
     await using source = await transports.openSource(this.#ctx, location);
     const { set: all, others } = await this.#readSet(source, location);
     const destinations = await resolveDestinations(this.#system, this.#request, {

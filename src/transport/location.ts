@@ -6,6 +6,8 @@ import { refuseForeignTransport } from './foreign-transports.ts';
 /** A place that was named by its form alone. */
 export type Location =
   | { readonly kind: 'docker-daemon'; readonly reference: string }
+  /** A registry. */
+  | { readonly kind: 'docker'; readonly reference: string }
   | {
       readonly kind: 'docker-archive';
       readonly path: string;
@@ -17,23 +19,23 @@ export type Location =
   | { readonly kind: 'path'; readonly path: string }
   | { readonly kind: 'stdio' };
 
+/** A name without a transport: an image of the engine, or of a registry where the engine does not have it. */
+export interface BareName {
+  readonly kind: 'name';
+  readonly reference: string;
+}
+
 const PATH_KINDS = ['docker-archive', 'oci-archive', 'oci'] as const;
 const ARCHIVE_NAME = /\.(?:tar|tar\.gz|tgz|tar\.zst)$/;
 
 /**
  * Parses what a user named. A word is a path only if it holds `/` and exists, ends like an archive or begins with `.`,
- * so that a folder `app` never hides an image `app`; every other word is an image of the engine.
+ * so that a folder `app` never hides an image `app`; every other word is the bare name of an image.
  */
-export async function parseLocation(system: System, text: string): Promise<Location> {
+export async function parseLocation(system: System, text: string): Promise<Location | BareName> {
   if (text === '-') return { kind: 'stdio' };
   if (text.startsWith('docker://')) {
-    throw new ShipperError(
-      'USAGE',
-      `Cannot open ${JSON.stringify(text)}: registries are not a transport of this version`,
-      {
-        hint: 'Use an image of a Docker Engine, an archive or an OCI layout',
-      },
-    );
+    return { kind: 'docker', reference: required(text.slice('docker://'.length), text) };
   }
   if (text.startsWith('docker-daemon:')) {
     return {
@@ -46,7 +48,13 @@ export async function parseLocation(system: System, text: string): Promise<Locat
   }
   refuseForeignTransport(text);
   if (await isPath(system, text)) return { kind: 'path', path: text };
-  return { kind: 'docker-daemon', reference: required(text, text) };
+  return { kind: 'name', reference: required(text, text) };
+}
+
+/** As {@link parseLocation}, for a place to write to: a bare name is one of the engine's. */
+export async function parseDestination(system: System, text: string): Promise<Location> {
+  const location = await parseLocation(system, text);
+  return location.kind === 'name' ? { ...location, kind: 'docker-daemon' } : location;
 }
 
 /** `PATH[:REF]`; the path ends at the first colon. */
@@ -85,7 +93,7 @@ export async function resolveLink(system: System, path: string): Promise<string>
 export function isStdout(location: Location): boolean {
   if (location.kind === 'stdio') return true;
   // The file behind /dev/stdout is not to be replaced under the shell that opened it.
-  if (location.kind === 'docker-daemon' || location.kind === 'oci') return false;
+  if (!('path' in location) || location.kind === 'oci') return false;
   return /^(?:-|\/dev\/stdout)$/.test(location.path);
 }
 
@@ -94,6 +102,8 @@ export function formatLocation(location: Location): string {
   switch (location.kind) {
     case 'docker-daemon':
       return `docker-daemon:${location.reference}`;
+    case 'docker':
+      return `docker://${location.reference}`;
     case 'path':
       return location.path;
     case 'stdio':

@@ -20,7 +20,7 @@ export interface StoredLayerFacts {
   /** Position in the image, base first. */
   readonly index: number;
   /** Opens the stored bytes. */
-  readonly open: () => Promise<OpenRegion>;
+  readonly open: (ctx: Context) => Promise<OpenRegion>;
 }
 
 /** A region, and how to let go of its file. */
@@ -36,7 +36,7 @@ export function storedLayer(system: System, facts: StoredLayerFacts): Layer {
     async open(ctx, options = {}) {
       let opened: OpenRegion | undefined;
       try {
-        opened = await facts.open();
+        opened = await facts.open(ctx);
         return await openLayer(system, ctx, facts, opened, options);
       } catch (error) {
         await opened?.[Symbol.asyncDispose]();
@@ -44,7 +44,7 @@ export function storedLayer(system: System, facts: StoredLayerFacts): Layer {
       }
     },
     async openStored(ctx) {
-      const opened = await facts.open();
+      const opened = await facts.open(ctx);
       return {
         size: opened.region.size,
         stream: (offset) => streamRegion(ctx, opened.region, offset),
