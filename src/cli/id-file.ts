@@ -30,6 +30,13 @@ function pathOf(place: string): string {
   return /^(?:docker-archive|oci-archive|oci):([^:]*)/.exec(place)?.[1] ?? place;
 }
 
+/** What is written: where a link leads, if it is one. */
+async function targetOf(system: System, file: string): Promise<string> {
+  const path = resolve(system.cwd, file);
+  const isLink = (await system.files.lstat(path))?.kind === 'symlink';
+  return isLink ? system.files.realPath(path) : path;
+}
+
 /** Refuses early what could not be written at the end. */
 export async function checkIdFile(
   system: System,
@@ -37,7 +44,7 @@ export async function checkIdFile(
   file: string | undefined,
 ): Promise<void> {
   if (file === undefined) return;
-  const path = await system.files.realPath(resolve(system.cwd, file));
+  const path = await targetOf(system, file);
   const folder = await system.files.stat(dirname(path));
   if (folder?.kind !== 'directory') {
     throw new ShipperError(
@@ -47,12 +54,34 @@ export async function checkIdFile(
     );
   }
   const there = await system.files.stat(path);
-  if (there === undefined || there.kind === 'file') return;
-  throw new ShipperError(
-    'OUTPUT_CONFLICT',
-    `Cannot write ${option} ${JSON.stringify(file)}: it is not a file`,
-    { path },
-  );
+  if (there !== undefined && there.kind !== 'file') {
+    throw new ShipperError(
+      'OUTPUT_CONFLICT',
+      `Cannot write ${option} ${JSON.stringify(file)}: it is not a file`,
+      { path },
+    );
+  }
+  await checkFolder(system, option, file, path);
+}
+
+/** Whether a file can be made in the folder: found out at the end, the result would be in place and the run failed. */
+async function checkFolder(
+  { files, random }: System,
+  option: string,
+  file: string,
+  path: string,
+): Promise<void> {
+  const probe = `${path}.${random(6)}.tmp`;
+  try {
+    await (await files.create(probe)).close();
+  } catch (error) {
+    throw new ShipperError(
+      'IO',
+      `Cannot write ${option} ${JSON.stringify(file)}: no file can be made in its folder`,
+      { path, cause: error },
+    );
+  }
+  await files.remove(probe);
 }
 
 /** Writes `digest` without a line feed, as docker does; replaces an older file, also one that a link leads to. */
@@ -63,7 +92,7 @@ export async function writeIdFile(
 ): Promise<void> {
   if (file === undefined || digest === undefined) return;
   const { files } = system;
-  const path = await files.realPath(resolve(system.cwd, file));
+  const path = await targetOf(system, file);
   const temporary = `${path}.${system.random(6)}.tmp`;
   const forget = files.owner.onExitRemove(temporary);
   try {

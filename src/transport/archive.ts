@@ -113,8 +113,7 @@ function checkStart(head: Buffer, name: string): void {
 }
 
 function withoutMembers(name: string): ShipperError {
-  const message = `Cannot open ${name}: it is an archive without members`;
-  return new ShipperError('BAD_ARCHIVE', message);
+  return new ShipperError('BAD_ARCHIVE', `Cannot open ${name}: it is an archive without members`);
 }
 
 async function* joined(

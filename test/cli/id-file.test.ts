@@ -58,6 +58,14 @@ describe('a digest file that is a link', () => {
     await expect(checkIdFile(system, '--iidfile', 'loop')).rejects.toThrow('form a loop');
   });
 
+  it('in a folder that takes none is refused before any work, and the probe is gone', async () => {
+    await expect(checkIdFile({ ...system, cwd: '/proc' }, '--iidfile', 'id')).rejects.toThrow(
+      'Cannot write --iidfile "id": no file can be made in its folder',
+    );
+    await checkIdFile(system, '--iidfile', 'far/id');
+    expect(readdirSync(join(folder, 'far'))).toEqual([]);
+  });
+
   it('to something else of the command is refused', async () => {
     symlinkSync('x.tar', join(folder, 'id'));
     symlinkSync('far', join(folder, 'near'));
