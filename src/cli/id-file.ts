@@ -1,6 +1,7 @@
 // `--iidfile` and `--digestfile`: one digest in a file, whole or not at all.
 import { dirname, resolve } from 'node:path';
 import { ShipperError } from '../core/errors.ts';
+import { createBeside } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 
 /** Refuses a digest file that is also the source, an output or the other digest file: it would replace it. */
@@ -66,14 +67,13 @@ export async function checkIdFile(
 
 /** Whether a file can be made in the folder: found out at the end, the result would be in place and the run failed. */
 async function checkFolder(
-  { files, random }: System,
+  system: System,
   option: string,
   file: string,
   path: string,
 ): Promise<void> {
-  const probe = `${path}.${random(6)}.tmp`;
   try {
-    await (await files.create(probe)).close();
+    await using _probe = await createBeside(system, path);
   } catch (error) {
     throw new ShipperError(
       'IO',
@@ -81,7 +81,6 @@ async function checkFolder(
       { path, cause: error },
     );
   }
-  await files.remove(probe);
 }
 
 /** Writes `digest` without a line feed, as docker does; replaces an older file, also one that a link leads to. */
@@ -91,18 +90,8 @@ export async function writeIdFile(
   digest: string | undefined,
 ): Promise<void> {
   if (file === undefined || digest === undefined) return;
-  const { files } = system;
   const path = await targetOf(system, file);
-  const temporary = `${path}.${system.random(6)}.tmp`;
-  const forget = files.owner.onExitRemove(temporary);
-  try {
-    {
-      await using writer = await files.create(temporary, 0o666);
-      await writer.write(Buffer.from(digest, 'utf8'), 0);
-    }
-    await files.rename(temporary, path);
-  } finally {
-    await files.remove(temporary);
-    forget();
-  }
+  await using temporary = await createBeside(system, path);
+  await temporary.file.write(Buffer.from(digest, 'utf8'), 0);
+  await temporary.moveTo(path);
 }

@@ -66,6 +66,20 @@ describe('a digest file that is a link', () => {
     expect(readdirSync(join(folder, 'far'))).toEqual([]);
   });
 
+  it('of the longest name is written, and what a killed run left there is swept', async () => {
+    const name = 'n'.repeat(255);
+    writeFileSync(
+      join(
+        folder,
+        `far/.id.shipper--${system.files.owner.tag.replace(/-.*/, '-999999999-1')}-00.tmp`,
+      ),
+      '',
+    );
+    await writeIdFile(system, `far/${name}`, 'sha256:1');
+    await writeIdFile(system, 'far/id', 'sha256:2');
+    expect(readdirSync(join(folder, 'far')).sort()).toEqual(['id', name]);
+  });
+
   it('to something else of the command is refused', async () => {
     symlinkSync('x.tar', join(folder, 'id'));
     symlinkSync('far', join(folder, 'near'));
