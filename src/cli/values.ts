@@ -140,5 +140,7 @@ export function parseTimestamp(option: string, text: string): string {
 export function parseWord(option: string, text: string): string {
   if (text === '') refuse(option, text, 'it is empty');
   if (text.includes('\0')) refuse(option, text, 'it holds a NUL character');
+  // Node decodes arguments; what it could not would name another file than the one that is meant.
+  if (text.includes('\ufffd')) refuse(option, text, 'it holds bytes that are not UTF-8');
   return text;
 }
