@@ -33,7 +33,7 @@ interface State {
   readonly isFinal?: boolean;
 }
 
-const NETWORK = 'Check the host name, the network, the firewall and HTTPS_PROXY';
+const NETWORK = 'Check the host name, the network, the firewall and HTTPS_PROXY.';
 const TRUST =
   'Put its CA into /etc/docker/certs.d/HOST/ca.crt, or pass `--insecure HOST` if you know the host.';
 const PLAIN = 'A registry that speaks plain http must be named by `--insecure HOST`.';
@@ -78,7 +78,7 @@ function stateOf(error: unknown): State {
   if (error instanceof Error && error.name === 'HTTPParserError') return stateOfParser(error);
   const said = messageOf(error);
   if (/Proxy response \((\d+)\)|Proxy Authentication/.test(said)) {
-    return { state: `the proxy refused: ${tidy(said)}`, hint: 'Check HTTPS_PROXY and NO_PROXY' };
+    return { state: `the proxy refused: ${tidy(said)}`, hint: 'Check HTTPS_PROXY and NO_PROXY.' };
   }
   // Alerts of the other side, and everything else about TLS.
   const isTls = code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO';

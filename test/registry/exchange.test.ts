@@ -275,7 +275,7 @@ describe('R31 R32 connections', () => {
     expect(fake.mostConnections()).toBeLessThanOrEqual(2);
   });
 
-  it('downloads that wait to be read hold back neither uploads nor questions', async () => {
+  it('downloads that wait, and uploads that wait for them, hold back no questions', async () => {
     const fake = await startFake();
     const { registry, ctx, repository } = clientOf(fake);
     open.push(registry);
@@ -284,9 +284,22 @@ describe('R31 R32 connections', () => {
       registry.blob(ctx, repository, blob)[Symbol.asyncIterator](),
     );
     await Promise.all(paused.map((each) => each.next()));
+    let goOn: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    async function* slow(bytes: Buffer) {
+      yield bytes;
+      await gate;
+    }
+    const uploads = Array.from({ length: 12 }, (_, index) =>
+      registry.uploadBlob(ctx, repository, { open: () => slow(noise(100_000 + index)) }),
+    );
+    await until(() => fake.count('upload.patch') === 8);
     expect(await registry.hasBlob(ctx, repository, blob)).toBe(true);
-    await registry.uploadBlob(ctx, repository, { open: () => pieces(noise(2_000_000)) });
-    expect(fake.connections()).toBeLessThanOrEqual(16);
+    expect(fake.connections()).toBeLessThanOrEqual(24);
+    goOn();
+    expect(await Promise.all(uploads)).toHaveLength(12);
     await Promise.all(paused.map((each) => each.return?.()));
   });
 });
