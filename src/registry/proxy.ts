@@ -12,7 +12,10 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function proxyFor(env: Environment, url: URL): string | undefined {
   const name = url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY';
-  const value = variable(env, name);
+  const value =
+    name === 'HTTPS_PROXY'
+      ? filled(env['HTTPS_PROXY'], env['https_proxy'])
+      : filled(env['HTTP_PROXY'], env['http_proxy']);
   if (value === undefined || isLoopbackHost(url.hostname) || isExempt(env, url)) return undefined;
   // Where a web server runs programs, a client can set HTTP_PROXY by a header (httpoxy).
   if (name === 'HTTP_PROXY' && env['REQUEST_METHOD']) return undefined;
@@ -26,8 +29,8 @@ export function withoutCredentials(proxy: string): string {
 }
 
 /** The capitals count first. */
-function variable(env: Environment, name: string): string | undefined {
-  return env[name]?.trim() || env[name.toLowerCase()]?.trim() || undefined;
+function filled(...values: readonly (string | undefined)[]): string | undefined {
+  return values.map((value) => value?.trim()).find((value) => value !== undefined && value !== '');
 }
 
 function parseProxy(value: string, name: string): URL {
@@ -47,7 +50,7 @@ function parseProxy(value: string, name: string): URL {
 function isExempt(env: Environment, url: URL): boolean {
   const host = canonicalHost(url.hostname) ?? url.hostname;
   const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  const rules = (variable(env, 'NO_PROXY') ?? '').toLowerCase().split(/[\s,]+/);
+  const rules = (filled(env['NO_PROXY'], env['no_proxy']) ?? '').toLowerCase().split(/[\s,]+/);
   return rules.some((rule) => rule !== '' && matches(rule, host, port));
 }
 
