@@ -64,6 +64,8 @@ export class Dispatchers {
       proxyTls: { timeout, autoSelectFamily: true },
       // Many proxies let CONNECT reach port 443 only.
       proxyTunnel: false,
+      // What speaks plain http to a proxy knows no other limits.
+      factory: (at, given) => new Pool(at, { ...given, ...limits }),
       // A proxy that takes the connection and does not answer CONNECT is one that cannot be reached.
       clientFactory: (at, given) => new Pool(at, { ...given, headersTimeout: timeout }),
     });

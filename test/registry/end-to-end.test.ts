@@ -215,9 +215,31 @@ describe('a proxy', () => {
       expect(headers.authorization).toBeUndefined();
     }
   });
+
+  it('that refuses a tunnel is told, and not asked again', async () => {
+    for (const [status, code] of [
+      [407, 'asks for a login'],
+      [403, 'NO_PROXY'],
+    ] as const) {
+      const proxy = await startProxy(status);
+      const port = (proxy.server.address() as AddressInfo).port;
+      const env = { HTTPS_PROXY: `http://someone:pro%40xy@127.0.0.1:${port}` };
+      const { registry, ctx } = await setUp({}, {}, env);
+      const repository = { domain: 'registry.test', path: PATH };
+      const error = await failureOf(registry.manifest(ctx, repository, 'one'));
+      expect(error.code).toBe('REGISTRY_UNREACHABLE');
+      expect(error.message).toMatch(new RegExp(`: the proxy answered with ${status}$`));
+      expect(error.hint).toContain(code);
+      expect(JSON.stringify([error.message, error.hint, error.details])).not.toContain('pro%40xy');
+      expect(proxy.logins.size).toBe(1);
+      expect(proxy.tunnels()).toBe(1);
+    }
+  });
 });
 
 interface TestProxy {
+  /** How many tunnels it was asked for. */
+  tunnels(): number;
   readonly server: Server;
   /** Origins by host name. */
   readonly names: Map<string, string>;
@@ -225,7 +247,8 @@ interface TestProxy {
 }
 
 /** A proxy for plain http, in both of its forms; it asks for a login and keeps it to itself. */
-async function startProxy(): Promise<TestProxy> {
+async function startProxy(refusal?: number): Promise<TestProxy> {
+  let tunnels = 0;
   const names = new Map<string, string>();
   const logins = new Set<string | undefined>();
   const targetOf = (request: IncomingMessage, host: string) => {
@@ -247,6 +270,13 @@ async function startProxy(): Promise<TestProxy> {
     response.end(Buffer.from(await answer.arrayBuffer()));
   });
   server.on('connect', (request, socket) => {
+    tunnels += 1;
+    socket.on('error', () => socket.destroy());
+    if (refusal !== undefined) {
+      logins.add(request.headers['proxy-authorization']);
+      socket.end(`HTTP/1.1 ${refusal} No\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
     const target = targetOf(request, request.url ?? '');
     const there = connect(Number(target.port), target.hostname, () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n');
@@ -260,5 +290,5 @@ async function startProxy(): Promise<TestProxy> {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   });
-  return { server, names, logins };
+  return { server, names, logins, tunnels: () => tunnels };
 }
