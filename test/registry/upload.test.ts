@@ -218,7 +218,8 @@ describe('uploads', () => {
     fake.fault('upload.put', { kind: 'cutUpload', afterBytes: 100 });
     await send(SMALL, true);
     expect(stored(SMALL)?.equals(SMALL)).toBe(true);
-    expect(fake.count('upload.start')).toBe(2);
+    // Not behind what the registry may have kept of the first.
+    expect([fake.count('upload.start'), fake.count('upload.put')]).toEqual([2, 2]);
   });
 
   it('R20 416 is followed to the place that it tells', async () => {
