@@ -53,12 +53,6 @@ export class IgnoreRules {
   }
 }
 
-/** The patterns of a `.dockerignore` file: one a line, `#` begins a comment. */
-export function ignoreLines(text: string): readonly string[] {
-  const lines = text.replace(/^\uFEFF/, '').split('\n');
-  return lines.filter((line) => !line.startsWith('#') && line.trim() !== '');
-}
-
 function ruleOf(text: string): readonly Rule[] {
   const trimmed = text.trim();
   const takesBack = trimmed.startsWith('!');

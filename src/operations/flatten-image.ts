@@ -1,5 +1,6 @@
 // The use case: read an image anywhere, merge its layers into one, write it anywhere.
 import { type Context, narrow, note } from '../core/context.ts';
+import { IgnoreRules } from '../core/dockerignore.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import type { Image, ImageSet, ImageSource, MediaFamily, Platform } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
@@ -18,6 +19,7 @@ import {
   sinkImage,
 } from './flatten-one.ts';
 import type { FlattenedImage, FlattenReport, FlattenRequest } from './flatten-types.ts';
+import { type KeepRule, type KeptLayers, keepRule } from './kept-layers.ts';
 import { checkReadable, readBack } from './read-back.ts';
 import { remarksOn } from './remarks.ts';
 import { type OpenRoot, openRoot } from './root.ts';
@@ -59,6 +61,11 @@ function named(error: unknown, image: string): unknown {
   });
 }
 
+/** Refuses patterns that are not well formed before anything is read. */
+function checkPatterns({ exclude = [] }: FlattenRequest): void {
+  new IgnoreRules(exclude);
+}
+
 class FlattenRun {
   readonly #system: System;
   readonly #ctx: Context;
@@ -77,6 +84,7 @@ class FlattenRun {
 
   async run(): Promise<Omit<FlattenReport, 'seconds' | 'megabytesPerSecond'>> {
     const location = await parseLocation(this.#system, this.#request.source);
+    checkPatterns(this.#request);
     await using transports = new Transports(this.#system, this.#request);
     if (formatLocation(location) !== this.#request.source && location.kind === 'docker-daemon') {
       note(this.#ctx, 'info', `${this.#request.source} is taken for ${formatLocation(location)}`);
@@ -91,9 +99,10 @@ class FlattenRun {
       imagesInMedium: all.imagesInMedium ?? 1,
     });
     checkReadable(this.#request, destinations);
+    const keep = await keepRule(this.#system, this.#ctx, transports, this.#request, this.#platform);
     const set = await platformsFor(this.#ctx, transports, all, destinations);
     await using sinks = new Sinks(this.#ctx, transports, destinations, this.#options.jobs);
-    const images = await this.#flattenAll(set, sinks);
+    const images = await this.#flattenAll(set, sinks, keep);
     const index = await sinks.publish(set);
     const verified = await readBack(
       this.#system,
@@ -140,24 +149,34 @@ class FlattenRun {
     return facts?.kind === 'directory';
   }
 
-  async #flattenAll(set: ImageSet, sinks: Sinks): Promise<FlattenedImage[]> {
+  async #flattenAll(set: ImageSet, sinks: Sinks, keep: KeepRule): Promise<FlattenedImage[]> {
     const reports: FlattenedImage[] = [];
-    for (const image of set.images) reports.push(await this.#flattenOne(image, set, sinks));
+    const all = set.images.map((image) => ({ image, kept: keep(image) }));
+    for (const { image, kept } of all) {
+      reports.push(await this.#flattenOne(image, kept, set, sinks));
+    }
     return reports;
   }
 
   /** One platform into every sink; its layers are closed again before the next is opened. */
-  async #flattenOne(image: Image, set: ImageSet, sinks: Sinks): Promise<FlattenedImage> {
+  async #flattenOne(
+    image: Image,
+    kept: KeptLayers,
+    set: ImageSet,
+    sinks: Sinks,
+  ): Promise<FlattenedImage> {
     const isZstd = this.#request.compression?.kind === 'zstd';
     // Docker's family has no type for zstd.
     const family: MediaFamily = isZstd ? 'oci' : (set.images[0]?.family ?? image.family);
-    const { policy, allowNondistributable = false } = this.#request;
+    const { policy, allowNondistributable = false, exclude = [] } = this.#request;
     await using root = await openRoot(
       this.#ctx,
       { ...image, family },
       {
         jobs: this.#options.jobs,
         allowNondistributable,
+        kept,
+        exclude,
         ...(policy === undefined ? {} : { policy }),
       },
     );
@@ -167,7 +186,11 @@ class FlattenRun {
       await root.verified();
       return reportImage(root, isAlreadyFlat, undefined);
     }
-    const sunk = await this.#sinkAll(root, await sinks.open(family), isAlreadyFlat);
+    const sunk = await this.#sinkAll(
+      root,
+      await sinks.open(family, kept.layers > 0),
+      isAlreadyFlat,
+    );
     await root.verified();
     return reportImage(root, isAlreadyFlat, sunk);
   }
