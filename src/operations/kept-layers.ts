@@ -88,7 +88,6 @@ function keepBaseOf(image: Image, bases: readonly BaseImage[], name: string): Ke
     'UNSUPPORTED',
     `Cannot keep the base ${base.name} of ${image.name} (${platform}): ${state}`,
     {
-      layer: shared,
       hint: 'The image was built on another base or an older one; --from N keeps its first N layers',
     },
   );
