@@ -25,7 +25,10 @@ export async function packedStacks(first: number, count: number): Promise<Uint8A
 /** The flat layer of a stack, moved below `folder`. */
 async function packed(folder: string, layers: readonly Uint8Array[]): Promise<EntrySpec[]> {
   const tree = readFlat((await flattenTars(layers)).tar);
-  const entries = [...tree].filter(([path]) => path !== '.');
+  // A device 0:0 is a whiteout to overlay, also in a layer of its own.
+  const isDeletion = ({ type, major, minor }: FlatNode) =>
+    type === 'char' && major === 0 && minor === 0;
+  const entries = [...tree].filter(([path, node]) => path !== '.' && !isDeletion(node));
   return [
     { type: 'dir', name: `${folder}/` },
     ...entries.map(([path, node]) => below(folder, path, node)),
