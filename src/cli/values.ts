@@ -58,6 +58,12 @@ export function countUpTo(most: number): ValueParser<number> {
   };
 }
 
+/** A number of layers. */
+export function countFrom0(option: string, text: string): number {
+  if (!/^\d{1,6}$/.test(text)) refuse(option, text, 'it is not a whole number');
+  return Number(text);
+}
+
 /** `30` or `30%`; from 0 to 100. */
 export function parsePercent(option: string, text: string): number {
   const [, digits] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
