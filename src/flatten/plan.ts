@@ -34,6 +34,8 @@ export interface FlatPlan {
   readonly warningCounts: ReadonlyMap<WarningCode, number>;
   /** The entries in canonical order (`flatten.md` 3). May be iterated any number of times. */
   steps(): Iterable<PlanStep>;
+  /** The content of all of them, once each and in no order: cheaper than the steps. */
+  contents(): Iterable<Content>;
 }
 
 /** Merges the layers, base first, and plans the flat one. Reads headers only. */
@@ -76,6 +78,7 @@ function planTree(tree: RootTree, policy: MergePolicy, warnings: Warnings): Flat
     warnings: warnings.list,
     warningCounts: warnings.counts,
     steps,
+    contents: () => tree.inodes.contents(),
   };
 }
 

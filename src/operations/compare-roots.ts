@@ -1,14 +1,16 @@
 // Where two root file systems differ, path by path: both are walked in canonical order side by side.
 import { printable } from '../core/bytes.ts';
 import type { PlanStep } from '../flatten/plan.ts';
-import type { RandomAccess } from '../image/image.ts';
+import { type RandomAccess, randomContent } from '../image/image.ts';
 import { formatPaxTime } from '../tar/pax.ts';
 import { contentReader } from './content-reader.ts';
 import type { DifferenceList } from './difference-list.ts';
 import type { OpenRoot } from './root.ts';
 
-/** Adds every path that differs to `list`. Content is only read where the sizes are equal. */
+/** Adds every path that differs to `list`. Both must be open for random access. Content is only read where the sizes are equal. */
 export function compareRoots(a: OpenRoot, b: OpenRoot, list: DifferenceList): void {
+  const layersA = a.layers.map(randomContent);
+  const layersB = b.layers.map(randomContent);
   const stepsA = a.plan.steps()[Symbol.iterator]();
   const stepsB = b.plan.steps()[Symbol.iterator]();
   let nextA = stepsA.next();
@@ -26,7 +28,7 @@ export function compareRoots(a: OpenRoot, b: OpenRoot, list: DifferenceList): vo
       list.add('path', shown(nextB.value), 'only in B');
       nextB = stepsB.next();
     } else if (!nextA.done && !nextB.done) {
-      compareSteps(nextA.value, nextB.value, a.layers, b.layers, list);
+      compareSteps(nextA.value, nextB.value, layersA, layersB, list);
       nextA = stepsA.next();
       nextB = stepsB.next();
     }

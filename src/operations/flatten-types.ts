@@ -3,6 +3,7 @@ import type { Compression } from '../blob/compressor.ts';
 import type { MergePolicy, Warning } from '../flatten/policy.ts';
 import type { RemovedSummary } from '../flatten/removed.ts';
 import type { Platform } from '../image/image.ts';
+import type { SpoolMode } from '../transport/spool-mode.ts';
 
 /** How an engine is found; all optional, as the docker CLI has them. */
 export interface EngineOptions {
@@ -47,6 +48,10 @@ export interface FlattenRequest extends EngineOptions {
   readonly jobs?: number;
   /** Plan and report, write nothing. */
   readonly dryRun?: boolean;
+  /** Where the bytes of compressed layers lie between the two passes. Default `auto`: by size and free space. */
+  readonly spool?: SpoolMode;
+  /** Folder of a cache for fetched layers and for the headers of compressed ones. Default: none. */
+  readonly cache?: string;
 }
 
 /** One platform of the result. */

@@ -158,6 +158,38 @@ class Room {
   }
 }
 
+/** Writes to a spool one chunk behind the other, each while the next is made. */
+export class SpoolWriter {
+  readonly #spool: TempFile;
+  readonly #room: Room;
+  #writing: Promise<void> = Promise.resolve();
+  #length = 0;
+
+  constructor(system: System, spool: TempFile) {
+    this.#spool = spool;
+    this.#room = new Room(system.files, spool.file.path);
+  }
+
+  /** Bytes that were given. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Resolves when the chunk before was written; `chunk` must not change before the next call or `settle` resolves. */
+  async write(chunk: Uint8Array): Promise<void> {
+    await this.#writing;
+    if (!this.#room.take(chunk.length)) await this.#room.ask(chunk.length);
+    this.#writing = this.#spool.file.write(chunk, this.#length);
+    this.#writing.catch(() => undefined);
+    this.#length += chunk.length;
+  }
+
+  /** Resolves when everything was written. */
+  async settle(): Promise<void> {
+    await this.#writing;
+  }
+}
+
 /** Copies a stream into a spool; returns its length. The next chunk is read while the last one is written. */
 export async function spoolStream(
   system: System,
@@ -166,21 +198,16 @@ export async function spoolStream(
   stream: AsyncIterable<Uint8Array>,
   onChunk?: (bytes: number) => void,
 ): Promise<number> {
-  const room = new Room(system.files, spool.file.path);
-  let length = 0;
-  let writing: Promise<void> = Promise.resolve();
+  const writer = new SpoolWriter(system, spool);
   try {
     for await (const chunk of untilAborted(ctx.signal, stream)) {
-      await writing;
-      if (!room.take(chunk.length)) await room.ask(chunk.length);
-      writing = spool.file.write(chunk, length);
-      length += chunk.length;
+      await writer.write(chunk);
       onChunk?.(chunk.length);
     }
   } finally {
     // Also after a failure: the file must not be closed under a write.
-    await writing.catch(() => undefined);
+    await writer.settle().catch(() => undefined);
   }
-  await writing;
-  return length;
+  await writer.settle();
+  return writer.length;
 }

@@ -6,12 +6,12 @@ import { printable } from '../core/bytes.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import { untilAborted } from '../core/until-aborted.ts';
 import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import type { Entry } from '../tar/entry.ts';
 import { cleanPath } from '../tar/path.ts';
 import { scanTar } from '../tar/scan.ts';
+import { withHead } from './peek.ts';
 import { type Region, readRegion, streamRegion } from './region.ts';
 
 /** A member as stored: bytes, or a name for another member. */
@@ -66,35 +66,15 @@ export async function openArchiveStream(
   name: string,
   expectedBytes = 0,
 ): Promise<Archive> {
-  const iterator = untilAborted(ctx.signal, stream);
+  const { head, whole, close } = await withHead(ctx, stream);
   try {
-    const first: Uint8Array[] = [];
-    for (let bytes = 0; bytes < SNIFF_BYTES; ) {
-      const next = await iterator.next();
-      if (next.done) break;
-      first.push(next.value);
-      bytes += next.value.length;
-    }
-    const whole = joined(first, iterator);
-    const kind = sniffOuter(Buffer.concat(first), name);
+    const kind = sniffOuter(head, name);
     const plain = kind === 'plain' ? whole : decompress(whole, kind);
     return await openStream(system, ctx, plain, name, expectedBytes);
   } catch (error) {
     // Also where nothing has been read of `whole` yet: the process would wait for a writer that nobody listens to.
-    await iterator.return?.();
+    await close();
     throw error;
-  }
-}
-
-async function* joined(
-  first: readonly Uint8Array[],
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* first;
-  try {
-    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
   }
 }
 

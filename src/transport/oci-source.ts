@@ -20,8 +20,8 @@ import {
 } from '../image/manifest.ts';
 import { isLayerType, OCI_INDEX } from '../image/media-types.ts';
 import { matchesPlatform } from '../image/platform.ts';
-import type { System } from '../system/system.ts';
 import { type BlobStore, readMetadata } from './blob-store.ts';
+import type { LayerOpener } from './layer-opener.ts';
 import { selectFromLayout } from './oci-select.ts';
 import { storedLayer } from './stored-layer.ts';
 
@@ -37,7 +37,7 @@ export interface OciSourceOptions {
 
 /** A layout as a source. */
 export function ociSource(
-  system: System,
+  opener: LayerOpener,
   store: BlobStore,
   options: OciSourceOptions,
 ): ImageSource {
@@ -49,7 +49,7 @@ export function ociSource(
         throw new ShipperError('BAD_ARCHIVE', `Cannot open ${options.name}: it has no index.json`);
       const index = parseManifest(bytes, OCI_INDEX, `index.json of ${options.name}`) as ParsedIndex;
       const { entries, tags, others } = selectFromLayout(index, options.reference, options.name);
-      const reader = new SetReader(system, store, options, ctx, platform);
+      const reader = new SetReader(opener, store, options, ctx, platform);
       await reader.readEntries(entries, 1, tags);
       return { ...reader.finish(entries.length > 1), imagesInMedium: others + 1 };
     },
@@ -61,7 +61,7 @@ export function ociSource(
 
 /** Collects images and attestations from an index, whatever its nesting. */
 class SetReader {
-  readonly #system: System;
+  readonly #opener: LayerOpener;
   readonly #store: BlobStore;
   readonly #options: OciSourceOptions;
   readonly #ctx: Context;
@@ -74,13 +74,13 @@ class SetReader {
   #candidates = 0;
 
   constructor(
-    system: System,
+    opener: LayerOpener,
     store: BlobStore,
     options: OciSourceOptions,
     ctx: Context,
     platform: Platform | undefined,
   ) {
-    this.#system = system;
+    this.#opener = opener;
     this.#store = store;
     this.#options = options;
     this.#ctx = ctx;
@@ -187,7 +187,7 @@ class SetReader {
   #layer(descriptor: Descriptor, diffId: Digest | undefined, index: number) {
     if (diffId === undefined) throw this.#bad('a layer has no diff_id');
     const open = () => this.#store.open(descriptor.digest);
-    return storedLayer(this.#system, { descriptor, hasStoredDigest: true, diffId, index, open });
+    return storedLayer(this.#opener, { descriptor, hasStoredDigest: true, diffId, index, open });
   }
 
   #attest(descriptor: Descriptor, kind: Attestation['kind'], subject: string | undefined): void {

@@ -24,10 +24,11 @@ export function readRegion(region: Region, target: Uint8Array, position: number)
 export async function* streamRegion(
   ctx: Context,
   region: Region,
+  chunkBytes: number = CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (let at = 0; at < region.size; ) {
     throwIfAborted(ctx);
-    const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, region.size - at));
+    const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, region.size - at));
     const read = readRegion(region, chunk, at);
     if (read === 0) throw becameShorter(region);
     at += read;

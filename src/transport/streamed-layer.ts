@@ -1,0 +1,132 @@
+// A layer of a medium that only gives streams: a registry. How often it is fetched and what is kept meanwhile is the run's
+// choice (`spool-mode.ts`, `cache.ts`).
+import { sniffCompression } from '../blob/sniff.ts';
+import type { Context } from '../core/context.ts';
+import type { Digest } from '../core/digest.ts';
+import { ShipperError } from '../core/errors.ts';
+import type { Descriptor, Layer, LayerTar, OpenOptions } from '../image/image.ts';
+import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
+import type { LayerOpener } from './layer-opener.ts';
+import { openOnceMore, type StoredBytesSource } from './once-more.ts';
+import { withHead } from './peek.ts';
+import { inLayer, type LayerFacts, type OpenRegion } from './plain-layer.ts';
+import { readRegion } from './region.ts';
+import { openRegion, requireKind } from './stored-layer.ts';
+
+/** What a layer claims to be, and how its bytes are had. */
+export interface StreamedLayerFacts {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+  /** Position in the image, base first. */
+  readonly index: number;
+  /**
+   * The stored bytes from their start, the same each time. Iterating may stop early and several may be open at once: up to
+   * eight of an image in the second pass, each read when its content is wanted.
+   */
+  readonly fetch: (ctx: Context) => AsyncIterable<Uint8Array>;
+}
+
+/** A layer that is fetched. */
+export function streamedLayer(opener: LayerOpener, stream: StreamedLayerFacts): Layer {
+  const { descriptor, diffId, index, fetch } = stream;
+  const facts: LayerFacts = { descriptor, diffId, index, hasStoredDigest: true };
+  return {
+    descriptor,
+    diffId,
+    async open(ctx, options = {}) {
+      try {
+        return opener.cache === undefined
+          ? await openFetched(opener, ctx, facts, fetch, options)
+          : await openCached(
+              opener,
+              ctx,
+              facts,
+              await opener.cache.blob(ctx, descriptor, fetch),
+              options,
+            );
+      } catch (error) {
+        throw inLayer(error, facts);
+      }
+    },
+    async openStored(ctx) {
+      const opened =
+        (await opener.cache?.blob(ctx, descriptor, fetch)) ??
+        (await spoolStored(opener, ctx, stream));
+      return {
+        size: opened.region.size,
+        readSync: (target, position) => readRegion(opened.region, target, position),
+        [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
+
+async function openCached(
+  opener: LayerOpener,
+  ctx: Context,
+  facts: LayerFacts,
+  opened: OpenRegion,
+  options: OpenOptions,
+): Promise<LayerTar> {
+  try {
+    return await openRegion(opener, ctx, facts, opened, options);
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** The fetch that tells the compression is the first reading too. */
+async function openFetched(
+  opener: LayerOpener,
+  ctx: Context,
+  facts: LayerFacts,
+  fetch: StreamedLayerFacts['fetch'],
+  options: OpenOptions,
+): Promise<LayerTar> {
+  const { head, whole, close } = await withHead(ctx, fetch(ctx));
+  let first: AsyncIterable<Uint8Array> | undefined = whole;
+  try {
+    const source: StoredBytesSource = {
+      kind: requireKind(sniffCompression(head)),
+      region: undefined,
+      stream(context) {
+        const stream = first ?? fetch(context);
+        first = undefined;
+        return stream;
+      },
+      [Symbol.asyncDispose]: close,
+    };
+    return await openOnceMore(opener, ctx, facts, source, options);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** All stored bytes in a temporary file, for a reader that wants any of them. */
+async function spoolStored(
+  { system, spooling }: LayerOpener,
+  ctx: Context,
+  { descriptor, fetch }: StreamedLayerFacts,
+): Promise<OpenRegion> {
+  if (!spooling.mayWrite) {
+    throw new ShipperError(
+      'UNSUPPORTED',
+      'Cannot pass a layer on as it is: it would lie in a temporary file, and none may be made',
+      { hint: 'Allow one with --spool compressed' },
+    );
+  }
+  await requireSpace(system.files, system.tmpdir, descriptor.size, 'the layer');
+  const spool = await createSpool(system);
+  try {
+    const size = await spoolStream(system, ctx, spool, fetch(ctx));
+    return {
+      region: { file: spool.file, offset: 0, size },
+      [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await spool[Symbol.asyncDispose]();
+    throw error;
+  }
+}
