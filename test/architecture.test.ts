@@ -53,7 +53,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'node:os': /^(?:system\/|cli\/exit-code\.ts$)/,
   // Computation.
   'node:crypto': /^(?:core|system|transport)\//,
-  'node:events': /^transport\/stored-layer\.ts$/,
+  'node:events': /^transport\/plain-layer\.ts$/,
   'node:path': /^cli\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
