@@ -4,6 +4,7 @@ import { fastPacker } from '../blob/packer.ts';
 import type { Context } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex, hexOf } from '../core/digest.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
+import { orAborted } from '../core/until-aborted.ts';
 import type { Descriptor } from '../image/image.ts';
 import { createBeside, requireSpace, splitPath, spoolStream } from '../system/spool.ts';
 import type { ReadableFile, System } from '../system/system.ts';
@@ -17,6 +18,9 @@ import { StoredTap } from './stored-tap.ts';
 export const CACHE_BYTES = 10_737_418_240;
 /** A tape larger than this is not kept. */
 const TAPE_BYTES = 268_435_456;
+
+/** A blob that was just fetched may be trimmed by another process, but not each time. */
+const TRIES = 3;
 
 /** Gives the bytes that the cache does not have. */
 type Fetch = (ctx: Context) => AsyncIterable<Uint8Array>;
@@ -43,11 +47,15 @@ export class LayerCache {
     descriptor: Pick<Descriptor, 'digest' | 'size'>,
     fetch: Fetch,
   ): Promise<OpenRegion> {
-    for (;;) {
+    for (let own = 0; own < TRIES; ) {
       const found = await this.#openBlob(ctx, descriptor);
       if (found !== undefined) return found;
-      await this.#fetchOnce(ctx, descriptor, fetch);
+      if (await this.#fetchOnce(ctx, descriptor, fetch)) own += 1;
     }
+    const path = this.#blobPath(descriptor.digest);
+    throw new ShipperError('IO', `Cannot keep ${path}: it was removed or changed again and again`, {
+      path,
+    });
   }
 
   /** The tape of a layer; undefined where there is none. */
@@ -120,22 +128,29 @@ export class LayerCache {
     return true;
   }
 
-  /** Runs of one process wait for each other; those of several may fetch twice, and the last one stays. */
+  /**
+   * Runs of one process wait for each other; those of several may fetch twice, and the last one stays. Returns whether
+   * it was this one that fetched.
+   */
   async #fetchOnce(
     ctx: Context,
     descriptor: Pick<Descriptor, 'digest' | 'size'>,
     fetch: Fetch,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const running = this.#fetching.get(descriptor.digest);
     if (running !== undefined) {
       // Whatever stopped the other need not stop this one, which then fetches itself.
-      await running.catch(() => undefined);
-      return;
+      await orAborted(
+        ctx.signal,
+        running.catch(() => undefined),
+      );
+      return false;
     }
     const fetching = this.#fetchBlob(ctx, descriptor, fetch);
     this.#fetching.set(descriptor.digest, fetching);
     try {
       await fetching;
+      return true;
     } finally {
       this.#fetching.delete(descriptor.digest);
     }
