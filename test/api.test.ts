@@ -39,6 +39,7 @@ const TYPES = [
   'Report',
   'Scope',
   'ShipperEvent',
+  'SpoolMode',
   'System',
   'VerifiedPlatform',
   'VerifyReport',

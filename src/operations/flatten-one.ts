@@ -3,7 +3,7 @@ import type { Compression } from '../blob/compressor.ts';
 import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
 import { algorithmOf, type Digest, digestOf } from '../core/digest.ts';
-import { ShipperError } from '../core/errors.ts';
+import { isShipperError, ShipperError } from '../core/errors.ts';
 import { type ConfigEdit, editConfig } from '../image/config.ts';
 import type {
   FinishedImage,
@@ -121,10 +121,16 @@ async function isStoredAs(ctx: Context, layer: Layer, kind: Compression['kind'])
   // Without a manifest the digest is the tar's own, which compressed bytes do not have.
   if (algorithmOf(digest) !== 'sha256' || (kind !== 'none' && digest === layer.diffId))
     return false;
-  await using stored = await layer.openStored(ctx);
-  const head = new Uint8Array(SNIFF_BYTES);
-  stored.readSync(head, 0);
-  return sniffCompression(head) === (kind === 'none' ? 'plain' : kind);
+  try {
+    await using stored = await layer.openStored(ctx);
+    const head = new Uint8Array(SNIFF_BYTES);
+    stored.readSync(head, 0);
+    return sniffCompression(head) === (kind === 'none' ? 'plain' : kind);
+  } catch (error) {
+    // A fetched layer that may not lie in a file is made anew instead: the same tar.
+    if (isShipperError(error, 'UNSUPPORTED')) return false;
+    throw error;
+  }
 }
 
 function flatConfig(
