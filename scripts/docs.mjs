@@ -45,7 +45,13 @@ const MENDS = {
   PARTIAL: 'The message ends with what is written already: mend what failed and run again',
   ENGINE: 'The message has the words of the engine; its own log has more',
   ENGINE_UNREACHABLE: 'Start the engine, or name it with `--context`, `--host`',
-  TIMEOUT: 'The engine did nothing for long: see whether it still answers, then run again',
+  REGISTRY: 'The message has the words of the registry; its own log has more',
+  REGISTRY_UNREACHABLE:
+    'Check host, port and network; plain http and certificates that are not trusted need `--insecure HOST`',
+  UNAUTHORIZED:
+    'Log in with `docker login HOST`, or name credentials with `--creds` or `--authfile`',
+  TIMEOUT:
+    'The engine or registry did nothing for long: see whether it still answers, then run again',
   INTERRUPTED: 'Run again: nothing was left behind',
   BUG: 'Report it with the output of `--debug`',
 };
@@ -116,13 +122,23 @@ const VARIABLES = {
   TMPDIR: 'where temporary files go',
   DOCKER_HOST: 'the engine; `--host` and `--context` win',
   DOCKER_CONTEXT: 'the docker context; DOCKER_HOST wins',
-  DOCKER_CONFIG: 'the folder of `config.json` and of the contexts; `~/.docker` if not set',
+  DOCKER_CONFIG:
+    'the folder of `config.json`, with credentials, and of the contexts; `~/.docker` if not set',
   DOCKER_TLS: 'use TLS',
   DOCKER_TLS_VERIFY: 'use TLS and check the certificate of the engine',
   DOCKER_CERT_PATH: 'the folder of `ca.pem`, `cert.pem`, `key.pem`',
   DOCKER_API_VERSION: 'no negotiation: this version of the API',
   CONTAINER_HOST: 'the engine of podman, where no docker socket is found',
-  XDG_RUNTIME_DIR: 'where sockets of rootless engines are looked for',
+  XDG_RUNTIME_DIR: 'where sockets of rootless engines and the `auth.json` of podman are looked for',
+  XDG_CONFIG_HOME:
+    'where `auth.json` and `certs.d` of a user are looked for; `~/.config` if not set',
+  DOCKER_AUTH_CONFIG: 'credentials as text: what would stand in `config.json`',
+  REGISTRY_AUTH_FILE: 'a file of credentials, asked before those of docker and podman',
+  SSL_CERT_FILE: 'authorities that registries may be certified by, besides those of Node',
+  HTTPS_PROXY: 'the proxy for registries with TLS; also in lower case',
+  HTTP_PROXY: 'the proxy for registries without; not heeded where REQUEST_METHOD is set',
+  REQUEST_METHOD: 'says that a web server runs this, and HTTP_PROXY may come from a request',
+  NO_PROXY: 'hosts, domains and ranges that are reached without a proxy; this machine always is',
   NO_COLOR: 'no colours',
   FORCE_COLOR: 'colours also without a terminal',
   CLICOLOR_FORCE: 'the same',

@@ -7,10 +7,31 @@ import { VERSION } from './cli/version.ts';
 
 const argv = process.argv.slice(2);
 
+// What nobody caught ends in one line as well, and leaves nothing behind: whatever goes wrong, for example where not even
+// the files of the program can be opened.
+process.on('uncaughtException', endWith);
+process.on('unhandledRejection', endWith);
+
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE')
+      process.stderr.write(`shipper: Cannot write to stdout: ${error.message}\n`);
+    process.exitCode = 1;
+  });
   process.stdout.write(`${VERSION}\n`);
 } else {
   await run();
+}
+
+function endWith(error: unknown): void {
+  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
+  const hint = /\bE[MN]FILE\b/.test(message)
+    ? 'raise the limit of open files: ulimit -n 1024'
+    : 'this is a mistake in shipper: run it again with --debug and report what it prints';
+  const line = message.replace(/\s+/g, ' ').slice(0, 500);
+  const more = argv.includes('--debug') ? `${stack}\n` : '';
+  process.stderr.write(`shipper: Cannot go on: ${line}\n  hint: ${hint}\n${more}`);
+  process.exit(1);
 }
 
 async function run(): Promise<void> {

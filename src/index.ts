@@ -16,13 +16,13 @@ export {
 } from './library.ts';
 export type {
   Difference,
-  EngineOptions,
   FlattenedImage,
   FlattenReport,
   FlattenRequest,
   InspectedImage,
   InspectedLayer,
   InspectReport,
+  MediaOptions,
   VerifiedPlatform,
   VerifyReport,
 } from './operations/flatten-types.ts';

@@ -1,4 +1,5 @@
 // The face of the library: one function per verb, with the real machine and no progress unless asked otherwise.
+import { checkFlatten, checkInspect, checkVerify } from './arguments.ts';
 import type { Context } from './core/context.ts';
 import type { Report } from './core/events.ts';
 import { flattenImage } from './operations/flatten-image.ts';
@@ -23,30 +24,36 @@ export interface LibraryOptions {
   readonly system?: System;
 }
 
-/** Merges an image's layers into one. See {@link FlattenRequest} for the choices, `docs/library.md` for examples. */
-export function flatten(
+/**
+ * Merges an image's layers into one. See {@link FlattenRequest} for the choices, `docs/library.md` for examples. Rejects
+ * with a TypeError or RangeError for a request that is none, before anything is touched; else with a ShipperError.
+ */
+export async function flatten(
   request: FlattenRequest,
   options: LibraryOptions = {},
 ): Promise<FlattenReport> {
+  checkFlatten(request, options);
   const { system, ctx } = prepare(options);
   return flattenImage(system, ctx, request);
 }
 
 /** Compares two images: root file system and configuration. */
-export function verify(
+export async function verify(
   a: string,
   b: string,
   options: LibraryOptions & VerifyOptions = {},
 ): Promise<VerifyReport> {
+  checkVerify(a, b, options);
   const { system, ctx } = prepare(options);
   return verifyImages(system, ctx, a, b, options);
 }
 
 /** Tells what an image is made of. */
-export function inspect(
+export async function inspect(
   image: string,
   options: LibraryOptions & VerifyOptions = {},
 ): Promise<InspectReport> {
+  checkInspect(image, options);
   const { system, ctx } = prepare(options);
   return inspectImage(system, ctx, image, options);
 }

@@ -29,7 +29,7 @@ const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
 /** Who may import what `system` really does; its interface, `system.ts`, is for all that are not pure. */
 const SYSTEM_HOMES: Readonly<Record<string, RegExp>> = {
   'system/node.ts': /^(?:bin|index|library)\.ts$/,
-  'system/spool.ts': /^transport\//,
+  'system/spool.ts': /^(?:transport\/|cli\/id-file\.ts$)/,
 };
 
 /** What may be imported from outside, and by whom. Whatever is not listed is not imported. */
@@ -37,7 +37,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   commander: /^cli\/(?:program|complaint)\.ts$/,
   'docker-modem': /^engine\/modem\.ts$/,
   'fs-extra': /^system\/node-files\.ts$/,
-  undici: /^registry\//,
+  undici: /^registry\/(?:dispatchers|undici-exchange)\.ts$/,
   fzstd: /^blob\/decompress\.ts$/,
   'p-queue': /^core\/pool\.ts$/,
   'tar-stream': /^transport\/graph-driver-sink\.ts$/,
@@ -52,11 +52,13 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // The numbers of the signals, for exit codes, are a constant and no effect.
   'node:os': /^(?:system\/|cli\/exit-code\.ts$)/,
   // Computation.
-  'node:crypto': /^(?:core|system|transport)\//,
-  'node:events': /^transport\/plain-layer\.ts$/,
-  'node:path': /^cli\//,
+  'node:crypto': /^(?:core|registry|system|transport)\//,
+  'node:events': /^(?:transport\/plain-layer|registry\/undici-exchange)\.ts$/,
+  'node:path': /^(?:cli|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
+  // The certificates that Node trusts, which are a constant.
+  'node:tls': /^registry\/dispatchers\.ts$/,
   'node:util': /^(?:blob|engine)\//,
   'node:zlib': /^blob\//,
 };

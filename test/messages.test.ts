@@ -27,8 +27,17 @@ const MADE_ELSEWHERE: readonly (readonly [file: string, start: string])[] = [
   ['engine/session.ts', 'message'],
   ['engine/terms.ts', 'message'],
   ['flatten/link.ts', 'message'],
+  ['registry/certs.ts', 'message'],
+  ['registry/credentials.ts', 'message'],
+  ['registry/helper.ts', 'message'],
+  ['registry/hosts.ts', 'message'],
+  ['registry/proxy.ts', 'message'],
+  ['registry/tokens.ts', 'message'],
   ['operations/flatten-image.ts', 'error.message'],
+  ['registry/upload.ts', 'error.message'],
   ['system/node-stdio.ts', 'message'],
+  ['system/run.ts', 'message'],
+  ['system/spool.ts', 'message'],
   // A state that should be impossible: for the one who mends it, not for the one who meets it.
   ['core/errors.ts', 'message'],
   // The caller puts "Cannot open NAME: " in front.

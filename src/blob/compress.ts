@@ -20,14 +20,8 @@ export function createCompressor(
   }
 }
 
-/** Throws `USAGE` for what is no compression, `UNSUPPORTED` when this Node cannot write such a stream. */
+/** Throws `UNSUPPORTED` when this Node cannot write such a stream. */
 export function checkCompression(compression: Compression): void {
-  const { kind } = compression;
-  if (kind !== 'none' && kind !== 'gzip' && kind !== 'zstd') {
-    throw new ShipperError('USAGE', `Cannot use compression ${JSON.stringify(compression)}`, {
-      hint: "Give an object: { kind: 'none' }, { kind: 'gzip', level: 6 } or { kind: 'zstd', level: 3 }",
-    });
-  }
   if (compression.kind !== 'zstd' || typeof zlib.createZstdCompress === 'function') return;
   throw new ShipperError(
     'UNSUPPORTED',

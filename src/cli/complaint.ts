@@ -2,7 +2,7 @@
 // package.json and by the tests; one that is not known is passed on as it is.
 import type { Command, CommanderError } from 'commander';
 import type { ShipperError } from '../core/errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../core/nearest.ts';
 import { usage } from './values.ts';
 
 /** Whether commander only ended because help was printed. */

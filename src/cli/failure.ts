@@ -49,6 +49,15 @@ export function failureValue(error: unknown): FailureValue {
     return { code, message, hint: hint === undefined ? undefined : redact(hint), details };
   }
   const message = `Cannot go on: ${redact(messageOf(error))}`;
+  // Code is loaded when it is needed, which takes a file as well.
+  if (/\bE[MN]FILE\b/.test(message)) {
+    return {
+      code: 'IO',
+      message,
+      hint: 'raise the limit of open files: ulimit -n 1024',
+      details: {},
+    };
+  }
   return { code: 'BUG', message, hint: BUG_HINT, details: {} };
 }
 

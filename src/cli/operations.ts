@@ -2,16 +2,16 @@
 import type { Context } from '../core/context.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
 import type {
-  EngineOptions,
   FlattenReport,
   FlattenRequest,
   InspectReport,
+  MediaOptions,
   VerifyReport,
 } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
 
 /** Options of `verify` and `inspect`. */
-export interface ReadOptions extends EngineOptions {
+export interface ReadOptions extends MediaOptions {
   readonly platform?: string;
   readonly policy?: Partial<MergePolicy>;
 }

@@ -1,7 +1,7 @@
 // Options that several commands share, and how they become options of the library.
 import type { MergePolicy } from '../flatten/policy.ts';
 import { parsePlatform } from '../image/platform.ts';
-import type { EngineOptions } from '../operations/flatten-types.ts';
+import type { MediaOptions } from '../operations/flatten-types.ts';
 import type { ReadOptions } from './operations.ts';
 import { choiceOf, countUpTo, parseDuration, parseSize, parseWord, usage } from './values.ts';
 import type { OptionSpec } from './verb.ts';
@@ -78,7 +78,7 @@ export interface EngineFlags {
 
 const ENGINE = 'Docker Engine:';
 
-export const ENGINE_OPTIONS: readonly OptionSpec[] = [
+const ENGINE_OPTIONS: readonly OptionSpec[] = [
   {
     flags: '--context <NAME>',
     about: 'the docker context to use; env DOCKER_CONTEXT',
@@ -94,12 +94,54 @@ export const ENGINE_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-/** The engine that the flags name. */
-export function engineOptions({ context, host }: EngineFlags): EngineOptions {
+/** `--insecure`, `--creds`, `--authfile`. */
+export interface RegistryFlags {
+  readonly insecure?: readonly string[];
+  readonly creds?: string;
+  readonly authfile?: string;
+}
+
+const REGISTRY = 'Registries:';
+
+export const REGISTRY_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--insecure <HOST>',
+    about: 'HOST[:PORT] may speak plain http, or have a certificate that nobody vouches for',
+    group: REGISTRY,
+    parse: parseWord,
+    repeats: true,
+    otherwise: 'loopback only',
+  },
+  {
+    flags: '--creds <USER:PASSWORD>',
+    about: 'what to log in with; others may see it in the list of processes',
+    group: REGISTRY,
+    parse: parseWord,
+    once: true,
+    otherwise: 'as docker and podman logged in',
+  },
+  {
+    flags: '--authfile <FILE>',
+    about: 'where the credentials are, as docker login or podman login writes them',
+    group: REGISTRY,
+    parse: parseWord,
+    value: 'file',
+    otherwise: 'env REGISTRY_AUTH_FILE, DOCKER_CONFIG',
+  },
+];
+
+/** Flags of every command that opens images. */
+export interface MediaFlags extends EngineFlags, RegistryFlags {}
+
+export const MEDIA_OPTIONS: readonly OptionSpec[] = [...ENGINE_OPTIONS, ...REGISTRY_OPTIONS];
+
+/** The engine and the ways to registries that the flags name. */
+export function mediaOptions(flags: MediaFlags): MediaOptions {
+  const { context, host, insecure, creds, authfile } = flags;
   if (context !== undefined && host !== undefined) {
     throw usage('Cannot combine --context with --host: each names an engine');
   }
-  return given({ context, host });
+  return given({ context, host, insecure, creds, authfile });
 }
 
 /** Options of the merge itself. */
@@ -194,9 +236,9 @@ function parsePlatformWord(option: string, text: string): string {
 }
 
 /** The options of a command that only reads. */
-export function readOptions(flags: EngineFlags & MergeFlags & PlatformFlags): ReadOptions {
+export function readOptions(flags: MediaFlags & MergeFlags & PlatformFlags): ReadOptions {
   return {
-    ...engineOptions(flags),
+    ...mediaOptions(flags),
     ...given({ platform: flags.platform, policy: mergePolicy(flags) }),
   };
 }

@@ -48,8 +48,8 @@ export function createProgram(host: ProgramHost): Command {
 }
 
 const PROGRAM_FOOTER = `
-Images are named as skopeo names them: docker-daemon:REF, docker-archive:PATH[:REF], oci:PATH[:REF],
-oci-archive:PATH[:REF], a path, - for a pipe; a bare REF is an image of the engine.
+Images are named as skopeo names them: docker://REF (a registry), docker-daemon:REF, docker-archive:PATH[:REF], oci:PATH[:REF],
+oci-archive:PATH[:REF], a path, - for a pipe; a bare REF is an image of the engine, else of the registry.
 
 Exit codes: 0 done, 1 failed, 2 usage, 4 different or over a limit that was asked for,
 129, 130, 143 interrupted.

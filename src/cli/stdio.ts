@@ -65,5 +65,6 @@ export function systemWith(system: System, stdio: Stdio, folder: string | undefi
     stdio,
     random: (bytes) => system.random(bytes),
     spawnDuplex: (command, args, env) => system.spawnDuplex(command, args, env),
+    run: (command, args, options) => system.run(command, args, options),
   };
 }

@@ -2,12 +2,13 @@
 import type { System } from '../system/system.ts';
 import { usage } from './values.ts';
 
-const PIPES: ReadonlySet<string> = new Set(['-', 'docker-archive:-', 'oci-archive:-']);
+const PIPE =
+  /^(?:-|\/dev\/std(?:in|out)|(?:docker|oci)-archive:(?:-|\/dev\/std(?:in|out))(?::.*)?)$/;
 const MEDIA = ['docker-daemon:', 'docker:', 'docker-archive:', 'oci:', 'oci-archive:'] as const;
 
 /** Whether an image name means stdin or stdout. */
 export function isPipe(name: string): boolean {
-  return PIPES.has(name);
+  return PIPE.test(name);
 }
 
 /** Whether a name says itself where it lives. */

@@ -1,7 +1,7 @@
 // Words of the command line → typed values. Every parser throws `USAGE` that names the option and the word.
 import type { Compression } from '../blob/compressor.ts';
 import { ShipperError } from '../core/errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../core/nearest.ts';
 
 /** Parses the value of one option. `option` is its long name with dashes. */
 export type ValueParser<T> = (option: string, text: string) => T;
@@ -140,5 +140,7 @@ export function parseTimestamp(option: string, text: string): string {
 export function parseWord(option: string, text: string): string {
   if (text === '') refuse(option, text, 'it is empty');
   if (text.includes('\0')) refuse(option, text, 'it holds a NUL character');
+  // Node decodes arguments; what it could not would name another file than the one that is meant.
+  if (text.includes('\ufffd')) refuse(option, text, 'it holds bytes that are not UTF-8');
   return text;
 }

@@ -23,6 +23,9 @@ export const ERROR_CODES = {
   PARTIAL: 'Some of several results are in place and the rest failed',
   ENGINE: 'The Docker Engine answered with an error or not as its API says',
   ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
+  REGISTRY: 'The registry answered with an error or not as the distribution specification says',
+  REGISTRY_UNREACHABLE: 'No registry answers there, or the connection to it broke',
+  UNAUTHORIZED: 'The registry wants other credentials, or they may not do this',
   TIMEOUT: 'Nothing happened for longer than the limit',
   INTERRUPTED: 'A signal or the caller cancelled the run',
   BUG: 'A state that should be impossible',
@@ -45,6 +48,8 @@ export interface ErrorDetails {
   readonly host?: string;
   /** HTTP status of a daemon or registry. */
   readonly status?: number;
+  /** How long a registry asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number;
   /** The signal of an `INTERRUPTED`. */
   readonly interruptedBy?: string;
 }

@@ -23,6 +23,10 @@ export const LIMITS = {
   sparseExtents: 1_048_576,
   /** Manifest, index or configuration, in bytes. */
   metadataBytes: 4_194_304,
+  /** What a registry says about a failure, in bytes. */
+  registryErrorBytes: 65_536,
+  /** Pages of one list of a registry; with 1000 names a page that is more than any repository has. */
+  registryPages: 1000,
   /** Nesting of JSON values. */
   jsonDepth: 100,
   /** Nesting of image indexes. */

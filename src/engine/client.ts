@@ -2,10 +2,11 @@
 import { type Context, note } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import { tidy } from '../core/tidy.ts';
 import { imageOf, loadedNames, tagsOf } from './answers.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Engine, EngineFacts, EngineImage, ImportOptions } from './engine.ts';
-import { failure, notFound, tidy } from './failures.ts';
+import { failure, notFound } from './failures.ts';
 import {
   type Call,
   type EngineOptions,

@@ -1,5 +1,6 @@
 // What went wrong between us and an engine, as a ShipperError that says how to mend it.
 import { type ErrorOptions, messageOf, ShipperError } from '../core/errors.ts';
+import { tidy } from '../core/tidy.ts';
 import { parseObject, textOf } from './wire.ts';
 
 /** What was being done, for messages. */
@@ -62,15 +63,6 @@ export function reasonOf(refusal: Refusal): string {
   const value = parseObject(refusal.body);
   const message = textOf(value?.['message']) ?? textOf(value?.['error']) ?? refusal.body;
   return tidy(message) || 'the engine gave no reason';
-}
-
-/** One line of at most 500 characters without control characters and final dot. */
-export function tidy(text: string): string {
-  const line = text
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
-    .trim()
-    .replace(/\.+$/, '');
-  return line.length > 500 ? `${line.slice(0, 500)}…` : line;
 }
 
 /** Turns what a socket, TLS, HTTP or ssh threw into a ShipperError. */

@@ -37,6 +37,9 @@ const HELD_ENTRIES = 20_000;
 /** Names and attribute values of the entries that are held, in characters. */
 const HELD_CHARACTERS = 16_777_216;
 
+/** Between two moments at which a merge may be interrupted. */
+export const SLICE_ENTRIES = 1024;
+
 /** Merges layers into one tree. */
 export class Merger {
   readonly tree: RootTree = new RootTree();
@@ -54,15 +57,22 @@ export class Merger {
     this.#links = new LinkPlacer(this.tree, this.#resolver, warnings);
   }
 
-  /** Applies one layer; errors name the layer and the entry. */
-  applyLayer(layer: number, read: EntryReader): void {
+  /** Applies one layer, yielding now and then; errors name the layer and the entry. */
+  *applyLayer(layer: number, read: EntryReader): Generator<undefined, void, undefined> {
     this.tree.beginLayer(layer);
     try {
       const marks: Mark[] = [];
-      const held = this.#stage(read, marks);
+      const held = yield* this.#stage(read, marks);
       this.#hide(marks);
       if (held !== undefined) for (const staged of held) this.#place(staged);
-      else for (const staged of this.#again(read)) this.#place(staged);
+      else {
+        let placed = 0;
+        for (const staged of this.#again(read)) {
+          this.#place(staged);
+          placed += 1;
+          if (placed % SLICE_ENTRIES === 0) yield;
+        }
+      }
       this.#resolver.endLayer();
     } catch (error) {
       throw withDetails(error, { layer });
@@ -71,11 +81,12 @@ export class Merger {
   }
 
   /** Reads the layer: collects marks, and the other entries as long as they are few. */
-  #stage(read: EntryReader, marks: Mark[]): Staged[] | undefined {
+  *#stage(read: EntryReader, marks: Mark[]): Generator<undefined, Staged[] | undefined, undefined> {
     let held: Staged[] | undefined = [];
     let weight = 0;
     for (const entry of read()) {
       this.#count(entry);
+      if (this.#entries % SLICE_ENTRIES === 0) yield;
       const staged = this.#classify(entry, marks, true);
       if (staged === undefined) continue;
       if (entry.type === 'directory' && staged.path !== '') {

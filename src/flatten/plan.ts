@@ -1,10 +1,11 @@
 // Decides what the flat layer holds, from headers alone. The plan is a value: what `--dry-run` prints, what `emitPlan`
 // carries out, what `inspect` and `verify` compare.
 import { ShipperError } from '../core/errors.ts';
+import { atOnce } from '../core/slices.ts';
 import { headerLength } from '../tar/encode.ts';
 import { BLOCK, type EntryHead, padded } from '../tar/entry.ts';
 import type { Content, InodeId } from './inodes.ts';
-import { type EntryReader, Merger } from './merge.ts';
+import { type EntryReader, Merger, SLICE_ENTRIES } from './merge.ts';
 import type { NodeId } from './path-tree.ts';
 import { type MergePolicy, type Warning, type WarningCode, Warnings } from './policy.ts';
 import type { RemovedSummary } from './removed.ts';
@@ -38,16 +39,21 @@ export interface FlatPlan {
   contents(): Iterable<Content>;
 }
 
-/** Merges the layers, base first, and plans the flat one. Reads headers only. */
-export function planFlatten(
+/** {@link planInSlices} at one go. */
+export function planFlatten(...args: Parameters<typeof planInSlices>): FlatPlan {
+  return atOnce(planInSlices(...args));
+}
+
+/** Merges the layers, base first, and plans the flat one, yielding where it may be interrupted. Reads headers only. */
+export function* planInSlices(
   layers: readonly EntryReader[],
   policy: MergePolicy,
   warnings: Warnings = new Warnings(),
-): FlatPlan {
+): Generator<undefined, FlatPlan, undefined> {
   const merger = new Merger(policy, warnings);
-  for (const [index, layer] of layers.entries()) merger.applyLayer(index, layer);
+  for (const [index, layer] of layers.entries()) yield* merger.applyLayer(index, layer);
   warnOfRoot(merger.tree, warnings);
-  return planTree(merger.tree, policy, warnings);
+  return yield* planTree(merger.tree, policy, warnings);
 }
 
 /** Engines ignore the root's own entry. */
@@ -58,13 +64,18 @@ function warnOfRoot({ names, inodes, root }: RootTree, warnings: Warnings): void
 }
 
 /** Plans the writing of a tree. */
-function planTree(tree: RootTree, policy: MergePolicy, warnings: Warnings): FlatPlan {
+function* planTree(
+  tree: RootTree,
+  policy: MergePolicy,
+  warnings: Warnings,
+): Generator<undefined, FlatPlan, undefined> {
   const steps = (): Iterable<PlanStep> => walk(tree);
   let size = 2 * BLOCK;
   let contentBytes = 0;
   let entries = 0;
   for (const { head, content } of steps()) {
     entries += 1;
+    if (entries % SLICE_ENTRIES === 0) yield;
     size += headerLength(head) + padded(content?.size ?? 0);
     contentBytes += content?.size ?? 0;
     if (size > policy.maxOutputBytes) throw tooLarge(policy.maxOutputBytes);

@@ -86,6 +86,20 @@ export interface LayerTar extends AsyncDisposable {
   verified(): Promise<void>;
 }
 
+/** The bytes of a layer as they are stored. */
+export interface StoredContent extends AsyncDisposable {
+  readonly size: number;
+  /** The bytes from `offset`, in memory that stays as it is. May be called again. Stop iterating to release it. */
+  stream(offset: number): AsyncIterable<Uint8Array>;
+}
+
+/** A repository of a registry: the domain and path of a reference. */
+export interface Repository {
+  /** As people write it: `docker.io`, `localhost:5000`. Where it is really served is the client's matter. */
+  readonly domain: string;
+  readonly path: string;
+}
+
 /** How a layer is opened. */
 export interface OpenOptions {
   /** Bytes of the tar, at most, where it must be decompressed first; `LIMIT_EXCEEDED` past it. */
@@ -114,7 +128,9 @@ export interface Layer {
    */
   open(ctx: Context, options?: OpenOptions): Promise<LayerTar>;
   /** Opens the bytes as stored, to be copied as they are. */
-  openStored(ctx: Context): Promise<RandomAccess & AsyncDisposable>;
+  openStored(ctx: Context): Promise<StoredContent>;
+  /** The repository that has it, from which another of the same registry may take it without an upload. */
+  readonly origin?: Repository;
 }
 
 /** Manifest media types come in two families that never mix (`flatten.md` R10). */

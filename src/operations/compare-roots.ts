@@ -7,15 +7,25 @@ import { contentReader } from './content-reader.ts';
 import type { DifferenceList } from './difference-list.ts';
 import type { OpenRoot } from './root.ts';
 
-/** Adds every path that differs to `list`. Both must be open for random access. Content is only read where the sizes are equal. */
-export function compareRoots(a: OpenRoot, b: OpenRoot, list: DifferenceList): void {
+/** Between two moments at which a comparison may be interrupted. */
+const SLICE_STEPS = 1024;
+
+/** Adds every path that differs to `list`, yielding where it may be interrupted. Both must be open for random access. Content is only read where the sizes are equal. */
+export function* compareRoots(
+  a: OpenRoot,
+  b: OpenRoot,
+  list: DifferenceList,
+): Generator<undefined, void, undefined> {
   const layersA = a.layers.map(randomContent);
   const layersB = b.layers.map(randomContent);
   const stepsA = a.plan.steps()[Symbol.iterator]();
   const stepsB = b.plan.steps()[Symbol.iterator]();
   let nextA = stepsA.next();
   let nextB = stepsB.next();
+  let steps = 0;
   while (!nextA.done || !nextB.done) {
+    steps += 1;
+    if (steps % SLICE_STEPS === 0) yield;
     const order = nextA.done
       ? 1
       : nextB.done
@@ -28,7 +38,7 @@ export function compareRoots(a: OpenRoot, b: OpenRoot, list: DifferenceList): vo
       list.add('path', shown(nextB.value), 'only in B');
       nextB = stepsB.next();
     } else if (!nextA.done && !nextB.done) {
-      compareSteps(nextA.value, nextB.value, layersA, layersB, list);
+      yield* compareSteps(nextA.value, nextB.value, layersA, layersB, list);
       nextA = stepsA.next();
       nextB = stepsB.next();
     }
@@ -47,16 +57,16 @@ function shown({ head }: PlanStep): string {
   return `/${printable(head.path)}`;
 }
 
-function compareSteps(
+function* compareSteps(
   a: PlanStep,
   b: PlanStep,
   layersA: readonly RandomAccess[],
   layersB: readonly RandomAccess[],
   list: DifferenceList,
-): void {
+): Generator<undefined, void, undefined> {
   const differences = attributeDifferences(a, b);
   if (differences.length === 0 && a.content !== undefined && b.content !== undefined) {
-    const at = firstDifference(a, b, layersA, layersB);
+    const at = yield* firstDifference(a, b, layersA, layersB);
     if (at !== undefined) differences.push(`content differs at byte ${at}`);
   }
   if (differences.length > 0) list.add('path', shown(a), differences.join('; '));
@@ -104,18 +114,19 @@ function xattrDifferences(a: Xattrs, b: Xattrs): string[] {
 }
 
 /** Offset of the first byte that differs, in the expanded file. */
-function firstDifference(
+function* firstDifference(
   a: PlanStep,
   b: PlanStep,
   layersA: readonly RandomAccess[],
   layersB: readonly RandomAccess[],
-): number | undefined {
+): Generator<undefined, number | undefined, undefined> {
   const readA = contentReader(a, layersA);
   const readB = contentReader(b, layersB);
   const chunkA = Buffer.allocUnsafe(262_144);
   const chunkB = Buffer.allocUnsafe(262_144);
   for (let at = 0; at < a.head.size; at += chunkA.length) {
     const length = Math.min(chunkA.length, a.head.size - at);
+    yield;
     readA(chunkA.subarray(0, length), at);
     readB(chunkB.subarray(0, length), at);
     if (chunkA.compare(chunkB, 0, length, 0, length) === 0) continue;

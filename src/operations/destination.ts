@@ -2,16 +2,19 @@
 import { ShipperError } from '../core/errors.ts';
 import {
   familiarReference,
+  formatReference,
   isImageId,
   parseReference,
   withDefaultTag,
 } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
+import { refuseForeignTransport } from '../transport/foreign-transports.ts';
 import {
   formatLocation,
   isStdout,
   type Location,
-  parseLocation,
+  parseDestination,
+  resolveLink,
   resolvePath,
 } from '../transport/location.ts';
 import { nameKey } from '../transport/oci-select.ts';
@@ -51,7 +54,7 @@ export async function resolveDestinations(
     ...(request.outputs ?? []),
     ...(request.tags ?? []).filter((tag) => PREFIX.test(tag)),
   ];
-  const locations = await Promise.all(places.map((place) => parseLocation(system, place)));
+  const locations = await Promise.all(places.map((place) => parseDestination(system, place)));
   const needsDefault =
     places.length === 0 || (tags.length > 0 && (request.outputs ?? []).length === 0);
   if (needsDefault) locations.unshift(...mediumOf(source, request, tags));
@@ -61,7 +64,7 @@ export async function resolveDestinations(
   }));
   for (const destination of destinations)
     await refuseOverwrite(system, request, source, destination);
-  refuseTwice(destinations);
+  await refuseTwice(system, destinations);
   for (const { location } of destinations) await requireFolder(system, location);
   return destinations;
 }
@@ -74,8 +77,10 @@ function mediumOf(
 ): Location[] {
   const { location } = source;
   const [tag] = tags;
-  if (tag !== undefined && location.kind === 'docker-daemon')
-    return [{ kind: 'docker-daemon', reference: tag }];
+  if (tag !== undefined && isNamed(location)) {
+    if (location.kind === 'docker') requireRegistryOf(location.reference, [tag]);
+    return [{ kind: location.kind, reference: tag }];
+  }
   if (tag !== undefined && location.kind === 'stdio') return [location];
   if (tag !== undefined && location.kind === 'oci') return [{ ...location, reference: tag }];
   const output = defaultOutput(location, request.inPlace ?? false, source.isLayout, source.tags);
@@ -92,8 +97,9 @@ function namesFor(
   tags: readonly string[],
 ): string[] {
   const own = 'reference' in location ? location.reference : undefined;
-  if (location.kind === 'docker-daemon') {
+  if (isNamed(location)) {
     const names = own === undefined ? tags : [own, ...tags];
+    if (location.kind === 'docker') requireRegistryOf(location.reference, tags);
     return [...new Set(names.map(taggable))];
   }
   // Names of a layout are free text; in an archive for docker a wrong one would be lost or refuse to load.
@@ -103,8 +109,22 @@ function namesFor(
   return request.inPlace ? [...source.tags] : [...new Set(source.tags.map(recordedName))];
 }
 
+/** A name without a transport never sends an image to a registry that nobody named: `app:1` would be Docker Hub's. */
+function requireRegistryOf(reference: string, tags: readonly string[]): void {
+  const { domain } = parseReference(reference);
+  const other = tags.map(parseReference).find((tag) => tag.domain !== domain);
+  if (other === undefined) return;
+  const name = familiarReference(other);
+  throw new ShipperError(
+    'USAGE',
+    `Cannot name the result ${JSON.stringify(name)}: that is a name of ${other.domain}, and the result goes to ${domain}`,
+    { hint: `If it shall go to ${other.domain}, say so: -t docker://${formatReference(other)}` },
+  );
+}
+
 /** A name that an engine can give to an image. */
 function taggable(name: string): string {
+  refuseForeignTransport(name);
   const reference = isImageId(name) ? undefined : withDefaultTag(parseReference(name));
   if (reference !== undefined && reference.digest === undefined)
     return familiarReference(reference);
@@ -135,7 +155,7 @@ async function refuseOverwrite(
 
 /** An archive is replaced as a whole, with all that it holds. */
 function refuseLoss({ imagesInMedium }: NamedSource, { location }: Destination): void {
-  if (imagesInMedium < 2 || location.kind === 'docker-daemon' || location.kind === 'oci') return;
+  if (imagesInMedium < 2 || isNamed(location) || location.kind === 'oci') return;
   throw new ShipperError(
     'OUTPUT_CONFLICT',
     `Cannot replace ${formatLocation(location)}: it holds ${imagesInMedium} images, of which the result is one`,
@@ -146,7 +166,7 @@ function refuseLoss({ imagesInMedium }: NamedSource, { location }: Destination):
 /** A mistyped folder shows before an image is read for nothing. */
 async function requireFolder(system: System, location: Location): Promise<void> {
   if (!('path' in location) || isStdout(location)) return;
-  const folder = resolvePath(system, location.path).replace(/\/+[^/]*\/*$/, '') || '/';
+  const folder = (await resolveLink(system, location.path)).replace(/\/+[^/]*\/*$/, '') || '/';
   if ((await system.files.stat(folder)) !== undefined) return;
   throw new ShipperError(
     'NOT_FOUND',
@@ -161,9 +181,9 @@ async function isSource(
   { location, names }: Destination,
 ): Promise<boolean> {
   const from = source.location;
-  if (from.kind === 'docker-daemon') {
+  if (isNamed(from)) {
     return (
-      location.kind === 'docker-daemon' &&
+      location.kind === from.kind &&
       !isImageId(from.reference) &&
       names.includes(familiarOf(from.reference))
     );
@@ -182,15 +202,29 @@ function familiarOf(reference: string): string {
   return familiarReference(withDefaultTag(parseReference(reference)));
 }
 
-function refuseTwice(destinations: readonly Destination[]): void {
+async function refuseTwice(system: System, destinations: readonly Destination[]): Promise<void> {
   const seen = new Set<string>();
   for (const { location } of destinations) {
-    const text = isStdout(location)
-      ? '-'
-      : location.kind === 'path'
-        ? location.path
-        : formatLocation(location);
-    if (seen.has(text)) throw new ShipperError('USAGE', `Cannot write ${text} twice`);
-    seen.add(text);
+    const key = await placeKey(system, location);
+    if (seen.has(key)) {
+      const shown = isStdout(location) ? '-' : formatLocation(location);
+      throw new ShipperError('USAGE', `Cannot write ${shown} twice`);
+    }
+    seen.add(key);
   }
+}
+
+/** Equal where one result would replace the other: a layout and an engine hold many, a file one. */
+async function placeKey(system: System, location: Location): Promise<string> {
+  if (isStdout(location)) return '-';
+  if (!('path' in location)) return formatLocation(location);
+  const path = await system.files.realPath(resolvePath(system, location.path));
+  return location.kind === 'oci' ? formatLocation({ ...location, path }) : path;
+}
+
+/** A medium in which an image is found by its name alone. */
+function isNamed(
+  location: Location,
+): location is Extract<Location, { kind: 'docker' | 'docker-daemon' }> {
+  return location.kind === 'docker' || location.kind === 'docker-daemon';
 }

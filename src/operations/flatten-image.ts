@@ -1,10 +1,10 @@
 // The use case: read an image anywhere, merge its layers into one, write it anywhere.
-import { type Context, narrow, note } from '../core/context.ts';
+import { type Context, narrow } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import type { Image, ImageSet, ImageSource, MediaFamily, Platform } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
-import { formatLocation, parseLocation, resolvePath } from '../transport/location.ts';
+import { formatLocation, type Location, resolvePath } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
 import { createdTime } from './created.ts';
 import { resolveDestinations } from './destination.ts';
@@ -18,6 +18,7 @@ import {
   sinkImage,
 } from './flatten-one.ts';
 import type { FlattenedImage, FlattenReport, FlattenRequest } from './flatten-types.ts';
+import { type PartialSet, passOn, withOtherPlatforms } from './other-platforms.ts';
 import { checkReadable, readBack } from './read-back.ts';
 import { remarksOn } from './remarks.ts';
 import { type OpenRoot, openRoot } from './root.ts';
@@ -76,13 +77,10 @@ class FlattenRun {
   }
 
   async run(): Promise<Omit<FlattenReport, 'seconds' | 'megabytesPerSecond'>> {
-    const location = await parseLocation(this.#system, this.#request.source);
     await using transports = new Transports(this.#system, this.#request);
-    if (formatLocation(location) !== this.#request.source && location.kind === 'docker-daemon') {
-      note(this.#ctx, 'info', `${this.#request.source} is taken for ${formatLocation(location)}`);
-    }
+    const location = await transports.find(this.#ctx, this.#request.source);
     await using source = await transports.openSource(this.#ctx, location);
-    const all = await this.#readSet(source);
+    const { set: all, others } = await this.#readSet(source, location);
     const destinations = await resolveDestinations(this.#system, this.#request, {
       location,
       tags: all.images[0]?.tags ?? [],
@@ -93,7 +91,7 @@ class FlattenRun {
     checkReadable(this.#request, destinations);
     const set = await platformsFor(this.#ctx, transports, all, destinations);
     await using sinks = new Sinks(this.#ctx, transports, destinations, this.#options.jobs);
-    const images = await this.#flattenAll(set, sinks);
+    const images = await this.#flattenAll(set, others, sinks);
     const index = await sinks.publish(set);
     const verified = await readBack(
       this.#system,
@@ -102,7 +100,7 @@ class FlattenRun {
       this.#request,
       set,
       destinations,
-      this.#platform,
+      others.size === 0 ? this.#platform : undefined,
     );
     return {
       source: this.#request.source,
@@ -122,8 +120,8 @@ class FlattenRun {
     };
   }
 
-  /** Reads manifests and configurations. */
-  async #readSet(source: ImageSource): Promise<ImageSet> {
+  /** Reads manifests and configurations. What is replaced in place must not lose its other platforms. */
+  async #readSet(source: ImageSource, location: Location): Promise<PartialSet> {
     const set = await source.read(this.#ctx, this.#platform);
     if (this.#request.attestations === 'fail' && set.attestations.length > 0) {
       const [first] = set.attestations;
@@ -132,7 +130,9 @@ class FlattenRun {
         `Cannot flatten ${source.name}: ${set.attestations.length} attestations or signatures would be dropped, the first is ${first?.descriptor.digest}`,
       );
     }
-    return set;
+    const { inPlace } = this.#request;
+    const isPart = inPlace && this.#platform !== undefined && location.kind !== 'docker-daemon';
+    return isPart ? withOtherPlatforms(this.#ctx, source, set) : { set, others: new Set() };
   }
 
   async #isFolder(path: string): Promise<boolean> {
@@ -140,17 +140,34 @@ class FlattenRun {
     return facts?.kind === 'directory';
   }
 
-  async #flattenAll(set: ImageSet, sinks: Sinks): Promise<FlattenedImage[]> {
+  async #flattenAll(
+    set: ImageSet,
+    others: ReadonlySet<Image>,
+    sinks: Sinks,
+  ): Promise<FlattenedImage[]> {
     const reports: FlattenedImage[] = [];
-    for (const image of set.images) reports.push(await this.#flattenOne(image, set, sinks));
+    for (const image of set.images) {
+      if (!others.has(image)) reports.push(await this.#flattenOne(image, set, sinks));
+      else if (image.manifest !== undefined && !this.#request.dryRun)
+        await passOn(
+          this.#ctx,
+          image,
+          image.manifest,
+          await sinks.open(this.#familyOf(set, image)),
+        );
+    }
     return reports;
+  }
+
+  /** Docker's family has no type for zstd. */
+  #familyOf(set: ImageSet, image: Image): MediaFamily {
+    const isZstd = this.#request.compression?.kind === 'zstd';
+    return isZstd ? 'oci' : (set.images[0]?.family ?? image.family);
   }
 
   /** One platform into every sink; its layers are closed again before the next is opened. */
   async #flattenOne(image: Image, set: ImageSet, sinks: Sinks): Promise<FlattenedImage> {
-    const isZstd = this.#request.compression?.kind === 'zstd';
-    // Docker's family has no type for zstd.
-    const family: MediaFamily = isZstd ? 'oci' : (set.images[0]?.family ?? image.family);
+    const family = this.#familyOf(set, image);
     const { policy, allowNondistributable = false } = this.#request;
     await using root = await openRoot(
       this.#ctx,

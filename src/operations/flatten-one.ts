@@ -3,7 +3,7 @@ import type { Compression } from '../blob/compressor.ts';
 import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
 import { algorithmOf, type Digest, digestOf } from '../core/digest.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { ShipperError } from '../core/errors.ts';
 import { type ConfigEdit, editConfig } from '../image/config.ts';
 import type {
   FinishedImage,
@@ -11,6 +11,7 @@ import type {
   ImageSink,
   Layer,
   RawConfig,
+  StoredContent,
   StoredLayer,
 } from '../image/image.ts';
 import { buildManifest } from '../image/manifest.ts';
@@ -121,16 +122,17 @@ async function isStoredAs(ctx: Context, layer: Layer, kind: Compression['kind'])
   // Without a manifest the digest is the tar's own, which compressed bytes do not have.
   if (algorithmOf(digest) !== 'sha256' || (kind !== 'none' && digest === layer.diffId))
     return false;
-  try {
-    await using stored = await layer.openStored(ctx);
-    const head = new Uint8Array(SNIFF_BYTES);
-    stored.readSync(head, 0);
-    return sniffCompression(head) === (kind === 'none' ? 'plain' : kind);
-  } catch (error) {
-    // A fetched layer that may not lie in a file is made anew instead: the same tar.
-    if (isShipperError(error, 'UNSUPPORTED')) return false;
-    throw error;
+  await using stored = await layer.openStored(ctx);
+  return sniffCompression(await headOf(stored)) === (kind === 'none' ? 'plain' : kind);
+}
+
+async function headOf(stored: StoredContent): Promise<Uint8Array> {
+  let head = new Uint8Array(0);
+  for await (const chunk of stored.stream(0)) {
+    head = Buffer.concat([head, chunk.subarray(0, SNIFF_BYTES)]);
+    if (head.length >= SNIFF_BYTES) break;
   }
+  return head;
 }
 
 function flatConfig(

@@ -3,10 +3,11 @@ import type { Compression } from '../blob/compressor.ts';
 import type { MergePolicy, Warning } from '../flatten/policy.ts';
 import type { RemovedSummary } from '../flatten/removed.ts';
 import type { Platform } from '../image/image.ts';
+import type { RegistryChoice } from '../registry/registry.ts';
 import type { SpoolMode } from '../transport/spool-mode.ts';
 
-/** How an engine is found; all optional, as the docker CLI has them. */
-export interface EngineOptions {
+/** How an engine is found and registries are reached; all optional, as docker and skopeo have them. */
+export interface MediaOptions extends RegistryChoice {
   /** `--context`. */
   readonly context?: string;
   /** `--host`. */
@@ -14,8 +15,11 @@ export interface EngineOptions {
 }
 
 /** A flatten. Everything but `source` is optional. */
-export interface FlattenRequest extends EngineOptions {
-  /** As skopeo names it: `docker-archive:PATH[:REF]`, `oci:PATH[:REF]`, `docker-daemon:REF`, a path, a reference, `-`. */
+export interface FlattenRequest extends MediaOptions {
+  /**
+   * As skopeo names it: `docker-archive:PATH[:REF]`, `oci:PATH[:REF]`, `docker-daemon:REF`, `docker://REF`, a path, a
+   * bare reference (the engine's, else the registry's), `-`.
+   */
   readonly source: string;
   /** `-t`: names of the result. */
   readonly tags?: readonly string[];

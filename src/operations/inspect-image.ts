@@ -4,7 +4,6 @@ import { parseConfig } from '../image/config.ts';
 import type { Image } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
-import { parseLocation } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
 import type { InspectedImage, InspectedLayer, InspectReport } from './flatten-types.ts';
 import { type OpenRoot, openRoot } from './root.ts';
@@ -22,7 +21,7 @@ export async function inspectImage(
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   try {
     await using transports = new Transports(system, options);
-    await using source = await transports.openSource(ctx, await parseLocation(system, image));
+    await using source = await transports.openSource(ctx, await transports.find(ctx, image));
     const set = await source.read(ctx, platform);
     const platforms: InspectedImage[] = [];
     for (const one of set.images) {

@@ -46,11 +46,14 @@ export function defaultOutput(
   tags: readonly string[],
 ): Location {
   switch (source.kind) {
+    case 'docker':
     case 'docker-daemon': {
-      if (inPlace) return source;
-      if (isImageId(source.reference) || source.reference.includes('@'))
+      if (isImageId(source.reference) || source.reference.includes('@')) {
+        if (inPlace && source.kind === 'docker-daemon') return source;
         throw needsName(source.reference);
-      return { kind: 'docker-daemon', reference: flatName(ensureTagged(source.reference)) };
+      }
+      if (inPlace) return source;
+      return { kind: source.kind, reference: flatName(ensureTagged(source.reference)) };
     }
     case 'stdio':
       throw new ShipperError('USAGE', 'Cannot name the result: standard input has no name', {

@@ -3,9 +3,10 @@ import { type Context, throwIfAborted } from '../core/context.ts';
 import { shortDigest } from '../core/digest.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
+import { inSlices } from '../core/slices.ts';
 import { emitPlan } from '../flatten/emit.ts';
 import { Followers } from '../flatten/follow.ts';
-import { type FlatPlan, planFlatten } from '../flatten/plan.ts';
+import { type FlatPlan, planInSlices } from '../flatten/plan.ts';
 import { DEFAULT_POLICY, type MergePolicy, Warnings } from '../flatten/policy.ts';
 import { STASH_BYTES } from '../flatten/stash.ts';
 import type { Image, LayerProducer, LayerTar, OpenOptions } from '../image/image.ts';
@@ -56,11 +57,12 @@ export async function openRoot(
       options.jobs,
     );
     throwIfAborted(ctx);
-    const plan = planFlatten(
+    const planning = planInSlices(
       layers.map((tar) => () => tar.entries()),
       { ...DEFAULT_POLICY, ...options.policy },
       warningsOf(image),
     );
+    const plan = await inSlices(ctx, planning);
     const contents = layers.map(({ content }) => content);
     const stashBytes = options.stashBytes ?? STASH_BYTES;
     const produce: LayerProducer['produce'] = async (context, sink) => {

@@ -1,21 +1,21 @@
 // Are two images the same root file system and configuration?
 import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
+import { inSlices } from '../core/slices.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
 import type { Image, ImageSet, Platform } from '../image/image.ts';
 import { formatPlatform, normalPlatform, parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
-import { parseLocation } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
 import { storeLayer } from '../transport/store-layer.ts';
 import { compareConfigs } from './compare-configs.ts';
 import { compareRoots } from './compare-roots.ts';
 import { DifferenceList } from './difference-list.ts';
-import type { EngineOptions, VerifiedPlatform, VerifyReport } from './flatten-types.ts';
+import type { MediaOptions, VerifiedPlatform, VerifyReport } from './flatten-types.ts';
 import { type OpenRoot, openRoot } from './root.ts';
 
 /** How two images are compared. */
-export interface VerifyOptions extends EngineOptions {
+export interface VerifyOptions extends MediaOptions {
   /** Only this platform of both sides. */
   readonly platform?: string;
   readonly policy?: Partial<MergePolicy>;
@@ -34,8 +34,8 @@ export async function verifyImages(
     throw new ShipperError('USAGE', 'Cannot compare standard input with itself');
   try {
     await using transports = new Transports(system, options);
-    await using sourceA = await transports.openSource(ctx, await parseLocation(system, a));
-    await using sourceB = await transports.openSource(ctx, await parseLocation(system, b));
+    await using sourceA = await transports.openSource(ctx, await transports.find(ctx, a));
+    await using sourceB = await transports.openSource(ctx, await transports.find(ctx, b));
     const setA = await sourceA.read(ctx, platform);
     const setB = await sourceB.read(ctx, platform);
     const compared = await compareSets(system, ctx, setA, setB, {
@@ -152,7 +152,7 @@ async function comparePair(
     const [inA, inB] = [a, b].map(({ platform }) => formatPlatform(platform));
     list.add('platform', 'platform', `${inA} in A, ${inB} in B`);
   }
-  if (digestA !== digestB) compareRoots(rootA, rootB, list);
+  if (digestA !== digestB) await inSlices(ctx, compareRoots(rootA, rootB, list));
   compareConfigs(a, b, options.ignoreLabels ?? [], list);
   await rootA.verified();
   await rootB.verified();

@@ -9,6 +9,11 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
+  /**
+   * Whether the answer is read as slowly as our caller likes. Such requests have sockets of their own: a layer that waits
+   * to be read must not hold back the upload that it waits for.
+   */
+  readonly isDownload?: boolean;
 }
 
 /** An answer whose head has arrived. Read `body` to its end or `discard` it: the connection waits for that. */

@@ -15,7 +15,9 @@ export interface RegistryHost {
 
 /** PEM texts for connections to the host; nothing where the system's own trust is enough. */
 export interface TlsFiles {
+  /** Trusted besides what Node trusts by itself. */
   readonly ca?: string;
+  /** What we prove ourselves with, and its key; both or neither. */
   readonly cert?: string;
   readonly key?: string;
 }

@@ -2,14 +2,9 @@
 // speaks to every host that a run names; connections and tokens are shared between its calls.
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import type { Descriptor } from '../image/image.ts';
+import type { Descriptor, Repository } from '../image/image.ts';
 
-/** Where images of one name live: the domain and path of a reference. */
-export interface Repository {
-  /** As people write it: `docker.io`, `localhost:5000`. Where it is really served is the client's matter. */
-  readonly domain: string;
-  readonly path: string;
-}
+export type { Repository };
 
 /** A manifest or index as the registry has it. Its digest was computed here, never taken from a header. */
 export interface FetchedManifest {
@@ -21,7 +16,7 @@ export interface FetchedManifest {
 export interface BlobUpload {
   /**
    * Gives the bytes from `offset` on. Called again where an upload must be resumed or begun anew, and then gives the same
-   * bytes. Stop iterating to release it.
+   * bytes. Stop iterating to release it. A chunk must not change once it was given: it may still lie in a socket's queue.
    */
   open(offset: number): AsyncIterable<Uint8Array>;
   /** What the bytes are, where that is known before they were made; checked against what passes by. */
@@ -57,7 +52,7 @@ export interface Registry extends AsyncDisposable {
   ): Promise<boolean>;
   /**
    * The bytes of a blob in order. A cut is resumed where it happened; the iteration ends well only if size and digest of
-   * all bytes are right.
+   * all bytes are right. Eight blobs of one host stream at once, others wait: read what was begun, or stop iterating.
    */
   blob(
     ctx: Context,
@@ -93,6 +88,8 @@ export interface RegistryChoice {
   readonly creds?: string;
   /** Credentials file in the format of docker's config.json or podman's auth.json (`--authfile`). */
   readonly authfile?: string;
-  /** `host[:port]` that may be spoken to in plain http or without a trusted certificate (`--insecure`). */
+  /** `host[:port]` or ranges that may be spoken to in plain http or without a trusted certificate (`--insecure`). */
   readonly insecure?: readonly string[];
+  /** Where a domain's images are read first, in order: `{'docker.io': ['mirror.example.com', 'http://localhost:5000']}`. */
+  readonly mirrors?: Readonly<Record<string, readonly string[]>>;
 }

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { bug, type ErrorCode, isShipperError, ShipperError } from '../core/errors.ts';
 import { processOwner } from './owner.ts';
 import type { FileFacts, Files, ReadableFile, WritableFile } from './system.ts';
@@ -23,6 +24,7 @@ export function nodeFiles(): Files {
     owner: processOwner(),
     stat: (path) => factsOrUndefined(path, () => fs.stat(path, { bigint: true })),
     lstat: (path) => factsOrUndefined(path, () => fs.lstat(path, { bigint: true })),
+    realPath: (path) => during('examine', path, () => realPath(path)),
     list: (path) => during('list', path, () => fs.readdir(path)),
     read: (path, maxBytes) => during('read', path, () => readCapped(path, maxBytes)),
     openRead: (path) => during('open', path, async () => openForRead(path)),
@@ -65,6 +67,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'too many open files on this machine',
   EISDIR: 'it is a folder',
   EEXIST: 'it exists already',
+  ELOOP: 'its symbolic links form a loop',
+  ENAMETOOLONG: 'the name is too long',
 };
 
 /** Turns the failure of a system call into an error that names the path. */
@@ -107,10 +111,31 @@ async function factsOrUndefined(
   try {
     return factsOf(await stat());
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (isMissing(error)) return undefined;
     throw fileError('examine', path, error);
   }
+}
+
+async function realPath(path: string): Promise<string> {
+  try {
+    return await fs.realpath(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    return realPathOfMissing(path);
+  }
+}
+
+/** Of a link that leads to nothing, where that would be; else the folder's path and the name. */
+async function realPathOfMissing(path: string): Promise<string> {
+  const target = await fs.readlink(path).catch(() => undefined);
+  if (target !== undefined) return realPath(resolve(await realPath(dirname(path)), target));
+  const folder = dirname(path);
+  return folder === path ? path : join(await realPath(folder), basename(path));
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
 function factsOf(stat: BigIntStats): FileFacts {

@@ -5,6 +5,7 @@ import { interruption } from '../core/context.ts';
 import type { Clock } from '../core/events.ts';
 import { nodeFiles } from './node-files.ts';
 import { nodeStdio } from './node-stdio.ts';
+import { runProgram } from './run.ts';
 import { spawnDuplex } from './spawn.ts';
 import type { System } from './system.ts';
 import { nodeThreads } from './threads.ts';
@@ -18,14 +19,21 @@ export function nodeSystem(): System {
     platform: process.platform,
     homedir: homedir(),
     tmpdir: tmpdir(),
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     cores,
     files: nodeFiles(),
     threads: nodeThreads(cores),
     stdio: nodeStdio(),
     random: (bytes) => randomBytes(bytes).toString('hex'),
     spawnDuplex,
+    run: runProgram,
   };
+}
+
+/** Linux has a name for it that also works where its own is not UTF-8, which Node cannot hold. */
+function workingFolder(): string {
+  const cwd = process.cwd();
+  return cwd.includes('\ufffd') && process.platform === 'linux' ? '/proc/self/cwd' : cwd;
 }
 
 /** Real time. */

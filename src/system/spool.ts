@@ -1,6 +1,6 @@
 // Temporary files that are sure to go: on dispose, on a signal, and at the latest when the next run finds them.
 import type { Context } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import { isShipperError, ShipperError } from '../core/errors.ts';
 import { untilAborted } from '../core/until-aborted.ts';
 import type { Files, System, WritableFile } from './system.ts';
 
@@ -13,6 +13,8 @@ const PRIVATE_MODE = 0o600;
 const NEW_FILE_MODE = 0o666;
 /** Left free for everybody else, in bytes. */
 const RESERVE_BYTES = 16 * 1024 * 1024;
+/** Written at once. */
+const BATCH_BYTES = 1_048_576;
 /** A spool whose size nobody knows beforehand asks for free space so often. */
 const ASK_EVERY_BYTES = 256 * 1024 * 1024;
 
@@ -42,7 +44,7 @@ export async function createBeside(system: System, target: string): Promise<Temp
   return createIn(system, folder, prefix, old?.mode ?? NEW_FILE_MODE);
 }
 
-/** Rejects with `NO_SPACE` unless `bytes` can be written where `path` is. */
+/** Rejects with `NO_SPACE` unless `bytes` can be written where `path` is, and a reserve of 16 MiB stays free. */
 export async function requireSpace(
   files: Files,
   path: string,
@@ -53,7 +55,7 @@ export async function requireSpace(
   if (free >= bytes + RESERVE_BYTES) return;
   throw new ShipperError(
     'NO_SPACE',
-    `Cannot write ${what} in ${path}: it needs ${bytes} bytes and ${Math.max(0, free)} are free`,
+    `Cannot write ${what} in ${path}: it needs ${bytes} bytes beside a reserve of ${RESERVE_BYTES}, and ${Math.max(0, free)} are free`,
     { path, hint: 'Free some space, or name another folder (TMPDIR for temporary files)' },
   );
 }
@@ -78,7 +80,9 @@ async function createIn(
 ): Promise<TempFile> {
   const { files } = system;
   const path = `${folder}/${prefix}-${files.owner.tag}-${system.random(6)}${SUFFIX}`;
-  const file = await files.create(path, mode);
+  const file = await files
+    .create(path, mode)
+    .catch((error) => Promise.reject(inFolder(error, path, folder)));
   const forget = files.owner.onExitRemove(path);
   let isPlaced = false;
   return {
@@ -99,6 +103,13 @@ async function createIn(
       }
     },
   };
+}
+
+/** The name of a file that could not even be made tells nobody anything. */
+function inFolder(error: unknown, path: string, folder: string): unknown {
+  if (!isShipperError(error)) return error;
+  const message = error.message.replace(path, `a file in ${folder}`);
+  return new ShipperError(error.code, message, { path: folder, cause: error.cause });
 }
 
 /** Removes files of runs that are dead for sure, or foreign and old. A live run's file is never touched. */
@@ -158,16 +169,18 @@ class Room {
   }
 }
 
-/** Writes to a spool one chunk behind the other, each while the next is made. */
+/**
+ * Writes to a spool one chunk behind the other. Small chunks are written together: a socket gives 64 KiB at a time, and
+ * handing each to a thread would take longer than writing it.
+ */
 export class SpoolWriter {
-  readonly #spool: TempFile;
   readonly #room: Room;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #batch: BatchWriter;
   #length = 0;
 
   constructor(system: System, spool: TempFile) {
-    this.#spool = spool;
     this.#room = new Room(system.files, spool.file.path);
+    this.#batch = new BatchWriter(spool.file);
   }
 
   /** Bytes that were given. */
@@ -175,18 +188,21 @@ export class SpoolWriter {
     return this.#length;
   }
 
-  /** Resolves when the chunk before was written; `chunk` must not change before the next call or `settle` resolves. */
+  /** Takes a chunk, which may be overwritten once it resolves. */
   async write(chunk: Uint8Array): Promise<void> {
-    await this.#writing;
     if (!this.#room.take(chunk.length)) await this.#room.ask(chunk.length);
-    this.#writing = this.#spool.file.write(chunk, this.#length);
-    this.#writing.catch(() => undefined);
+    await this.#batch.take(chunk);
     this.#length += chunk.length;
   }
 
-  /** Resolves when everything was written. */
-  async settle(): Promise<void> {
-    await this.#writing;
+  /** Resolves when everything was written. More may follow. */
+  finish(): Promise<void> {
+    return this.#batch.finish();
+  }
+
+  /** Resolves when nothing is being written, also after a failure: the file must not be closed under a write. */
+  settle(): Promise<void> {
+    return this.#batch.settle();
   }
 }
 
@@ -204,10 +220,56 @@ export async function spoolStream(
       await writer.write(chunk);
       onChunk?.(chunk.length);
     }
+    await writer.finish();
   } finally {
-    // Also after a failure: the file must not be closed under a write.
-    await writer.settle().catch(() => undefined);
+    await writer.settle();
   }
-  await writer.settle();
   return writer.length;
+}
+
+/** Collects chunks in one buffer while the other is written. */
+class BatchWriter {
+  readonly #file: WritableFile;
+  #filling = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  #spare = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  #used = 0;
+  #writing: Promise<void> = Promise.resolve();
+  /** Bytes handed to the file so far. */
+  length = 0;
+
+  constructor(file: WritableFile) {
+    this.#file = file;
+  }
+
+  async take(chunk: Uint8Array): Promise<void> {
+    for (let at = 0; at < chunk.length; ) {
+      const part = chunk.subarray(at, at + BATCH_BYTES - this.#used);
+      this.#filling.set(part, this.#used);
+      this.#used += part.length;
+      at += part.length;
+      if (this.#used === BATCH_BYTES) await this.#start();
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.#start();
+    await this.#writing;
+  }
+
+  /** Resolves when nothing is being written, also after a failure. */
+  async settle(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+  }
+
+  async #start(): Promise<void> {
+    await this.#writing;
+    const full = this.#filling;
+    this.#writing = this.#file.write(full.subarray(0, this.#used), this.length);
+    // Awaited before the next write and at the end.
+    this.#writing.catch(() => undefined);
+    this.length += this.#used;
+    this.#used = 0;
+    this.#filling = this.#spare;
+    this.#spare = full;
+  }
 }

@@ -30,6 +30,29 @@ export interface System {
     args: readonly string[],
     env?: Readonly<Record<string, string>>,
   ): Duplex;
+  /**
+   * Runs a program to its end without a shell. Rejects with `NOT_FOUND` when there is no such program, `IO` when it cannot
+   * start, `TIMEOUT`, `INTERRUPTED`, and `LIMIT_EXCEEDED` when it says more than 1 MiB; it is killed then.
+   */
+  run(command: string, args: readonly string[], options: RunOptions): Promise<Ran>;
+}
+
+/** How a program is run. */
+export interface RunOptions {
+  /** What it reads; nothing by default. */
+  readonly input?: string;
+  readonly timeoutMs: number;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly signal?: AbortSignal;
+}
+
+/** A program that has ended. */
+export interface Ran {
+  /** Its exit code; undefined when a signal ended it. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 /** What the terminal side of the process offers. */
@@ -63,6 +86,11 @@ export interface FileFacts {
 export interface Files {
   stat(path: string): Promise<FileFacts | undefined>;
   lstat(path: string): Promise<FileFacts | undefined>;
+  /**
+   * The one path of what `path` leads to, every symbolic link followed, whether or not there is anything yet. An absolute
+   * path stays as it is from the first folder that is missing.
+   */
+  realPath(path: string): Promise<string>;
   list(path: string): Promise<readonly string[]>;
   /** The whole file; refuses with `LIMIT_EXCEEDED` past `maxBytes`. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;

@@ -3,7 +3,7 @@
 import type { Compression } from '../blob/compressor.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import type { Descriptor, LayerProducer, Publication, RandomAccess } from '../image/image.ts';
+import type { Descriptor, LayerProducer, Publication, StoredContent } from '../image/image.ts';
 import type { System, WritableFile } from '../system/system.ts';
 import { BLOCK, padded } from '../tar/entry.ts';
 import { memberHeader } from './archive-member.ts';
@@ -57,7 +57,7 @@ export class ArchiveWriter {
   }
 
   /** Stores bytes as they are, which must be those of the descriptor. */
-  async copyBlob(ctx: Context, descriptor: Descriptor, source: RandomAccess): Promise<void> {
+  async copyBlob(ctx: Context, descriptor: Descriptor, source: StoredContent): Promise<void> {
     await this.#begin();
     const { digest, size } = descriptor;
     if (this.#blobs.has(digest)) return;

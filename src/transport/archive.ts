@@ -6,12 +6,14 @@ import { printable } from '../core/bytes.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import { untilAborted } from '../core/until-aborted.ts';
 import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
-import type { Entry } from '../tar/entry.ts';
+import { BLOCK, type Entry } from '../tar/entry.ts';
+import { parseTar } from '../tar/parser.ts';
 import { cleanPath } from '../tar/path.ts';
 import { scanTar } from '../tar/scan.ts';
-import { withHead } from './peek.ts';
+import { joined, take } from './peek.ts';
 import { type Region, readRegion, streamRegion } from './region.ts';
 
 /** A member as stored: bytes, or a name for another member. */
@@ -66,16 +68,37 @@ export async function openArchiveStream(
   name: string,
   expectedBytes = 0,
 ): Promise<Archive> {
-  const { head, whole, close } = await withHead(ctx, stream);
+  const iterator = untilAborted(ctx.signal, stream);
   try {
-    const kind = sniffOuter(head, name);
+    const first: Uint8Array[] = [];
+    const kind = sniffOuter(await take(iterator, first, SNIFF_BYTES), name);
+    if (kind === 'plain') checkStart(await take(iterator, first, BLOCK), name);
+    const whole = joined(first, iterator);
     const plain = kind === 'plain' ? whole : decompress(whole, kind);
     return await openStream(system, ctx, plain, name, expectedBytes);
   } catch (error) {
     // Also where nothing has been read of `whole` yet: the process would wait for a writer that nobody listens to.
-    await close();
+    await iterator.return?.();
     throw error;
   }
+}
+
+/** What is no tar from its first block on is not spooled to the end, which may never come. */
+function checkStart(head: Buffer, name: string): void {
+  if (head.length < BLOCK) return;
+  const block = head.subarray(0, BLOCK);
+  if (block.every((byte) => byte === 0)) throw withoutMembers(name);
+  const parser = parseTar();
+  parser.next();
+  try {
+    parser.next(block);
+  } catch (error) {
+    throw notAnArchive(error, name, 0);
+  }
+}
+
+function withoutMembers(name: string): ShipperError {
+  return new ShipperError('BAD_ARCHIVE', `Cannot open ${name}: it is an archive without members`);
 }
 
 function sniffOuter(head: Uint8Array, name: string): 'plain' | 'gzip' | 'zstd' {
@@ -155,12 +178,8 @@ function readMembers(region: Region, name: string): Map<string, Member> {
   } catch (error) {
     throw notAnArchive(error, name, entries);
   }
-  if (members.size === 0) {
-    throw new ShipperError(
-      'BAD_ARCHIVE',
-      `Cannot open ${name}: it is ${region.size === 0 ? 'empty' : 'an archive without members'}`,
-    );
-  }
+  if (region.size === 0) throw new ShipperError('BAD_ARCHIVE', `Cannot open ${name}: it is empty`);
+  if (members.size === 0) throw withoutMembers(name);
   return members;
 }
 

@@ -4,15 +4,13 @@ import { createHash } from 'node:crypto';
 import { type Context, throwIfAborted } from '../core/context.ts';
 import { algorithmOf, digestFromHex } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
-import type { Descriptor, RandomAccess } from '../image/image.ts';
+import type { Descriptor, StoredContent } from '../image/image.ts';
 import type { PositionedWriter } from './store-layer.ts';
-
-const COPY_BYTES = 1_048_576;
 
 /** Writes all bytes of `source`; rejects with `SOURCE_CHANGED` unless they are what `expected` describes. */
 export async function copyStored(
   ctx: Context,
-  source: RandomAccess,
+  source: Pick<StoredContent, 'size' | 'stream'>,
   expected: Pick<Descriptor, 'digest' | 'size'>,
   write: PositionedWriter,
 ): Promise<void> {
@@ -20,16 +18,14 @@ export async function copyStored(
   if (source.size !== size) throw changed(`it has ${source.size} bytes where there were ${size}`);
   const algorithm = algorithmOf(digest);
   const hash = createHash(algorithm);
-  const buffer = Buffer.allocUnsafeSlow(Math.min(COPY_BYTES, Math.max(1, size)));
-  for (let at = 0; at < size; ) {
+  let at = 0;
+  for await (const chunk of source.stream(0)) {
     throwIfAborted(ctx);
-    const read = source.readSync(buffer.subarray(0, Math.min(buffer.length, size - at)), at);
-    if (read === 0) throw changed(`it ended after ${at} of ${size} bytes`);
-    const chunk = buffer.subarray(0, read);
     hash.update(chunk);
     await write(chunk, at);
-    at += read;
+    at += chunk.length;
   }
+  if (at !== size) throw changed(`it ended after ${at} of ${size} bytes`);
   const actual = digestFromHex(algorithm, hash.digest('hex'));
   if (actual !== digest) throw changed(`its digest is ${actual} where it was ${digest}`);
 }

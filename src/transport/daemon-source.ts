@@ -15,6 +15,7 @@ import { BLOCK } from '../tar/entry.ts';
 import { openArchiveStream } from './archive.ts';
 import { archiveBlobs } from './blob-store.ts';
 import { dockerArchiveSource } from './docker-source.ts';
+import { foreignHint } from './foreign-transports.ts';
 import type { LayerOpener } from './layer-opener.ts';
 import { ociSource } from './oci-source.ts';
 
@@ -54,7 +55,9 @@ async function exportImage(
       'NOT_FOUND',
       `Cannot find image ${JSON.stringify(name)}: the engine at ${facts.endpoint} does not have it`,
       {
-        hint: `Pull it first (docker pull ${name}), or name another engine with --context or --host; a file is named with its folder, as ./app.tar`,
+        hint:
+          foreignHint(name) ??
+          `Pull it first (docker pull ${name}), or name another engine with --context or --host; a file is named with its folder, as ./app.tar`,
       },
     );
   }

@@ -48,7 +48,7 @@ export function regionSource(
   return {
     kind,
     region,
-    stream: (ctx) => streamRegion(ctx, region, REREAD_BYTES),
+    stream: (ctx) => streamRegion(ctx, region, 0, REREAD_BYTES),
     [Symbol.asyncDispose]: close,
   };
 }
@@ -175,9 +175,9 @@ async function openIndexed(
         ...keep,
       });
     } finally {
-      await writer?.settle().catch(() => undefined);
+      await writer?.settle();
     }
-    await writer?.settle();
+    await writer?.finish();
     await opener.cache?.putTape(facts, indexed.tape);
     if (kept === undefined) {
       const check = source.region && (await checkBeside(system, ctx, source.region, []));

@@ -3,6 +3,7 @@ import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageSink, ImageSource } from '../image/image.ts';
+import type { Registry, RegistryChoice } from '../registry/registry.ts';
 import type { System } from '../system/system.ts';
 import { type Archive, openArchiveFile, openArchiveStream } from './archive.ts';
 import { openArchiveSink } from './archive-sink.ts';
@@ -11,32 +12,40 @@ import { LayerCache } from './cache.ts';
 import { dockerArchiveSource } from './docker-source.ts';
 import { type LayerOpener, layerOpener } from './layer-opener.ts';
 import { openLayoutSink } from './layout-sink.ts';
-import { formatLocation, isStdout, type Location, resolvePath } from './location.ts';
+import {
+  formatLocation,
+  isStdout,
+  type Location,
+  parseLocation,
+  resolveLink,
+  resolvePath,
+} from './location.ts';
 import { ociSource } from './oci-source.ts';
 import type { SinkOptions } from './sink.ts';
 import type { SpoolMode } from './spool-mode.ts';
 import { openStdoutSink } from './stdout-sink.ts';
 
-/** Which engine is meant where none is named. */
-export interface EngineChoice {
+/** Which engine is meant where none is named, and how registries are reached. */
+export interface MediaChoice extends RegistryChoice {
   readonly context?: string;
   readonly host?: string;
 }
 
 /** How a run reads. */
-export interface TransportOptions extends EngineChoice {
+export interface TransportOptions extends MediaChoice {
   /** Where the bytes of compressed layers lie between the passes. Default `auto`. */
   readonly spool?: SpoolMode;
   /** Folder of a cache for layers that are fetched, and for the headers of compressed ones. Default: none. */
   readonly cache?: string;
 }
 
-/** Opens sources and sinks; one engine serves them all. Dispose it last. */
+/** Opens sources and sinks; one engine and one registry client serve them all. Dispose it last. */
 export class Transports implements AsyncDisposable {
   readonly #system: System;
-  readonly #choice: EngineChoice;
+  readonly #choice: MediaChoice;
   readonly #opener: LayerOpener;
   #engine: Promise<Engine> | undefined;
+  #registry: Promise<Registry> | undefined;
 
   constructor(system: System, options: TransportOptions) {
     this.#system = system;
@@ -53,12 +62,32 @@ export class Transports implements AsyncDisposable {
     return this.#engine;
   }
 
+  /** The client of every registry of the run. */
+  registry(): Promise<Registry> {
+    this.#registry ??= this.#connectRegistry();
+    return this.#registry;
+  }
+
+  /** Where an image is that was named: a bare name is looked up in the engine, then in its registry. */
+  async find(ctx: Context, text: string): Promise<Location> {
+    const location = await parseLocation(this.#system, text);
+    if (location.kind !== 'name') return location;
+    const { findByName } = await import('./find-by-name.ts');
+    return findByName(ctx, location.reference, {
+      engine: () => this.engine(),
+      registry: () => this.registry(),
+      isEngineChosen: isEngineChosen(this.#system, this.#choice),
+    });
+  }
+
   /** Opens a source; its images are read by the source itself. */
   async openSource(ctx: Context, location: Location): Promise<ImageSource> {
     const name = formatLocation(location);
     switch (location.kind) {
       case 'docker-daemon':
         return this.#openDaemon(location.reference);
+      case 'docker':
+        return this.#openRegistry(location.reference);
       case 'stdio':
         return archiveSource(this.#opener, await this.#openStdin(ctx), undefined, 'any');
       case 'path':
@@ -90,10 +119,12 @@ export class Transports implements AsyncDisposable {
     switch (location.kind) {
       case 'docker-daemon':
         return this.#openDaemonSink(ctx, location.reference, options);
+      case 'docker':
+        return this.#openRegistrySink(location.reference, options);
       case 'stdio':
         return openStdoutSink(system, options);
       case 'oci':
-        return openLayoutSink(system, resolvePath(system, location.path), name, options);
+        return openLayoutSink(system, await resolveLink(system, location.path), name, options);
       case 'oci-archive':
         return openArchiveSink(system, await this.#writable(location.path), 'oci', name, options);
       case 'path':
@@ -109,11 +140,13 @@ export class Transports implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const engine = await this.#engine?.catch(() => undefined);
-    await engine?.[Symbol.asyncDispose]();
+    for (const opening of [this.#engine, this.#registry]) {
+      const client = await opening?.catch(() => undefined);
+      await client?.[Symbol.asyncDispose]();
+    }
   }
 
-  // What talks to engines is loaded when one is needed: archives should not wait for it.
+  // What talks to engines and registries is loaded when one is needed: archives should not wait for it.
 
   async #openDaemon(reference: string): Promise<ImageSource> {
     const { daemonSource } = await import('./daemon-source.ts');
@@ -130,6 +163,21 @@ export class Transports implements AsyncDisposable {
     const { connectEngine } = await import('../engine/client.ts');
     const found = await findEndpoint(this.#system, this.#choice);
     return connectEngine(found.endpoint, this.#system);
+  }
+
+  async #openRegistry(reference: string): Promise<ImageSource> {
+    const { registrySource } = await import('./registry-source.ts');
+    return registrySource(this.#opener, await this.registry(), reference);
+  }
+
+  async #openRegistrySink(reference: string, options: SinkOptions): Promise<ImageSink> {
+    const { openRegistrySink } = await import('./registry-sink.ts');
+    return openRegistrySink(this.#system, await this.registry(), reference, options);
+  }
+
+  async #connectRegistry(): Promise<Registry> {
+    const { connectRegistries } = await import('../registry/connect.ts');
+    return connectRegistries(this.#system, this.#choice);
   }
 
   async #openPath(
@@ -194,9 +242,9 @@ export class Transports implements AsyncDisposable {
 
   /** A file that may be written: a folder in its place is a mistake, and so is a name that promises compression. */
   async #writable(path: string): Promise<string> {
-    const full = resolvePath(this.#system, path);
+    const full = await resolveLink(this.#system, path);
     const facts = await this.#system.files.stat(full);
-    if (facts?.kind === 'directory') {
+    if (facts?.kind === 'directory' || path.endsWith('/')) {
       throw new ShipperError('OUTPUT_CONFLICT', `Cannot write ${path}: it is a folder`, {
         path: full,
         hint: `Use oci:${path} to write an OCI layout`,
@@ -216,6 +264,11 @@ export class Transports implements AsyncDisposable {
     }
     return full;
   }
+}
+
+/** Whether the user said which engine is meant: then it must answer. */
+function isEngineChosen({ env }: System, { context, host }: MediaChoice): boolean {
+  return Boolean(context || host || env['DOCKER_HOST'] || env['DOCKER_CONTEXT']);
 }
 
 /** `any` prefers the layout, which knows platforms and attestations; `manifest.json` is the view of `docker-archive:`. */

@@ -11,13 +11,13 @@ export async function openOverflow(system: System): Promise<Overflow> {
     async append(bytes) {
       const position = writer.length;
       await writer.write(bytes);
-      await writer.settle();
+      await writer.finish();
       return position;
     },
     readSync: (target, position) => spool.file.readSync(target, position),
     async [Symbol.asyncDispose]() {
       // A write that is on its way would come to a file that is closed.
-      await writer.settle().catch(() => undefined);
+      await writer.settle();
       await spool[Symbol.asyncDispose]();
     },
   };

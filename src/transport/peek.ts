@@ -22,20 +22,32 @@ export async function withHead(
   const close = async () => void (await iterator.return?.());
   try {
     const first: Uint8Array[] = [];
-    for (let bytes = 0; bytes < SNIFF_BYTES; ) {
-      const next = await iterator.next();
-      if (next.done) break;
-      first.push(next.value);
-      bytes += next.value.length;
-    }
-    return { head: Buffer.concat(first), whole: joined(first, iterator), close };
+    const head = await take(iterator, first, SNIFF_BYTES);
+    return { head, whole: joined(first, iterator), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function* joined(
+/** Reads on until `taken` has `bytes` bytes, or all that there are; returns them as one. */
+export async function take(
+  iterator: AsyncIterator<Uint8Array>,
+  taken: Uint8Array[],
+  bytes: number,
+): Promise<Buffer> {
+  let length = taken.reduce((sum, chunk) => sum + chunk.length, 0);
+  while (length < bytes) {
+    const next = await iterator.next();
+    if (next.done) break;
+    taken.push(next.value);
+    length += next.value.length;
+  }
+  return Buffer.concat(taken);
+}
+
+/** What was taken, then the rest. */
+export async function* joined(
   first: readonly Uint8Array[],
   rest: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {

@@ -20,13 +20,14 @@ export function readRegion(region: Region, target: Uint8Array, position: number)
   return region.file.readSync(wanted, region.offset + position);
 }
 
-/** All bytes in order, in chunks of fresh memory. */
+/** All bytes from `offset` in order, in chunks of fresh memory. */
 export async function* streamRegion(
   ctx: Context,
   region: Region,
+  offset = 0,
   chunkBytes: number = CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for (let at = 0; at < region.size; ) {
+  for (let at = offset; at < region.size; ) {
     throwIfAborted(ctx);
     const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, region.size - at));
     const read = readRegion(region, chunk, at);

@@ -9,7 +9,7 @@ import type {
   ImageSink,
   LayerProducer,
   Publication,
-  RandomAccess,
+  StoredContent,
 } from '../image/image.ts';
 import { createSpool, requireSpace } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
@@ -18,6 +18,7 @@ import { memberHeader } from './archive-member.ts';
 import { archiveTail, LAYOUT_FILE } from './archive-tail.ts';
 import { inSequence } from './chunk-pipe.ts';
 import { copyStored } from './copy-stored.ts';
+import { streamRegion } from './region.ts';
 import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
 import { type StoredBytes, storeLayer } from './store-layer.ts';
 import { blobPath } from './stored-layer.ts';
@@ -106,16 +107,16 @@ class StdoutSink implements ImageSink {
       this.#options.jobs,
       (bytes, position) => spool.file.write(bytes, position),
     );
-    const readSync = (target: Uint8Array, position: number) =>
-      spool.file.readSync(target, position);
-    await this.#copyMember(ctx, stored, { size: stored.size, readSync });
+    const region = { file: spool.file, offset: 0, size: stored.size };
+    const stream = (offset: number) => streamRegion(ctx, region, offset);
+    await this.#copyMember(ctx, stored, { size: stored.size, stream });
     return stored;
   }
 
   async #copyMember(
     ctx: Context,
     stored: Pick<Descriptor, 'digest' | 'size'>,
-    source: RandomAccess,
+    source: Pick<StoredContent, 'size' | 'stream'>,
   ): Promise<void> {
     const { digest, size } = stored;
     if (this.#written.has(digest)) return;

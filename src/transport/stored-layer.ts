@@ -8,14 +8,14 @@ import { mismatch } from './index-layer.ts';
 import type { LayerOpener } from './layer-opener.ts';
 import { openOnceMore, regionSource } from './once-more.ts';
 import { inLayer, type LayerFacts, type OpenRegion, openPlain } from './plain-layer.ts';
-import { readRegion } from './region.ts';
+import { readRegion, streamRegion } from './region.ts';
 
 export type { OpenRegion } from './plain-layer.ts';
 
 /** Where and what a stored layer is. */
 export interface StoredLayerFacts extends LayerFacts {
   /** Opens the stored bytes. */
-  readonly open: () => Promise<OpenRegion>;
+  readonly open: (ctx: Context) => Promise<OpenRegion>;
 }
 
 /** A layer of any medium that stores bytes. */
@@ -26,18 +26,18 @@ export function storedLayer(opener: LayerOpener, facts: StoredLayerFacts): Layer
     async open(ctx, options = {}) {
       let opened: OpenRegion | undefined;
       try {
-        opened = await facts.open();
+        opened = await facts.open(ctx);
         return await openRegion(opener, ctx, facts, opened, options);
       } catch (error) {
         await opened?.[Symbol.asyncDispose]();
         throw inLayer(error, facts);
       }
     },
-    async openStored() {
-      const opened = await facts.open();
+    async openStored(ctx) {
+      const opened = await facts.open(ctx);
       return {
         size: opened.region.size,
-        readSync: (target, position) => readRegion(opened.region, target, position),
+        stream: (offset) => streamRegion(ctx, opened.region, offset),
         [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
       };
     },

@@ -3,14 +3,12 @@
 import { sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import { ShipperError } from '../core/errors.ts';
 import type { Descriptor, Layer, LayerTar, OpenOptions } from '../image/image.ts';
-import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
 import type { LayerOpener } from './layer-opener.ts';
 import { openOnceMore, type StoredBytesSource } from './once-more.ts';
 import { withHead } from './peek.ts';
 import { inLayer, type LayerFacts, type OpenRegion } from './plain-layer.ts';
-import { readRegion } from './region.ts';
+import { streamRegion } from './region.ts';
 import { openRegion, requireKind } from './stored-layer.ts';
 
 /** What a layer claims to be, and how its bytes are had. */
@@ -49,16 +47,32 @@ export function streamedLayer(opener: LayerOpener, stream: StreamedLayerFacts): 
       }
     },
     async openStored(ctx) {
-      const opened =
-        (await opener.cache?.blob(ctx, descriptor, fetch)) ??
-        (await spoolStored(opener, ctx, stream));
+      const opened = await opener.cache?.blob(ctx, descriptor, fetch);
+      const { size } = descriptor;
+      if (opened === undefined) {
+        const stream = (offset: number) => from(offset, fetch(ctx));
+        return { size, stream, async [Symbol.asyncDispose]() {} };
+      }
       return {
-        size: opened.region.size,
-        readSync: (target, position) => readRegion(opened.region, target, position),
+        size,
+        stream: (offset) => streamRegion(ctx, opened.region, offset),
         [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
       };
     },
   };
+}
+
+/** The bytes of a stream from `offset` on. */
+async function* from(
+  offset: number,
+  stream: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let at = 0;
+  for await (const chunk of stream) {
+    const skip = Math.max(0, offset - at);
+    at += chunk.length;
+    if (skip < chunk.length) yield chunk.subarray(skip);
+  }
 }
 
 async function openCached(
@@ -100,33 +114,6 @@ async function openFetched(
     return await openOnceMore(opener, ctx, facts, source, options);
   } catch (error) {
     await close();
-    throw error;
-  }
-}
-
-/** All stored bytes in a temporary file, for a reader that wants any of them. */
-async function spoolStored(
-  { system, spooling }: LayerOpener,
-  ctx: Context,
-  { descriptor, fetch }: StreamedLayerFacts,
-): Promise<OpenRegion> {
-  if (!spooling.mayWrite) {
-    throw new ShipperError(
-      'UNSUPPORTED',
-      'Cannot pass a layer on as it is: it would lie in a temporary file, and none may be made',
-      { hint: 'Allow one with --spool compressed' },
-    );
-  }
-  await requireSpace(system.files, system.tmpdir, descriptor.size, 'the layer');
-  const spool = await createSpool(system);
-  try {
-    const size = await spoolStream(system, ctx, spool, fetch(ctx));
-    return {
-      region: { file: spool.file, offset: 0, size },
-      [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
-    };
-  } catch (error) {
-    await spool[Symbol.asyncDispose]();
     throw error;
   }
 }

@@ -164,6 +164,7 @@ function fakeSystem(
     },
     random: (bytes) => 'ab'.repeat(bytes),
     spawnDuplex: () => refuse('spawn'),
+    run: () => refuse('spawn'),
   };
 }
 
@@ -183,6 +184,7 @@ function fakeFiles(files: Map<string, string>): Files {
   return {
     stat,
     lstat: stat,
+    realPath: async (path) => path,
     list: () => refuse('list'),
     read: () => refuse('read'),
     openRead: () => refuse('open'),

@@ -223,6 +223,18 @@ const ROWS: readonly Row[] = [
   ],
   ['flatten x -o - -o docker-archive:-', 'Cannot write to stdout: it is named twice by --output'],
   [
+    'flatten x -o docker-archive:-:a:1 -o /dev/stdout',
+    'Cannot write to stdout: it is named twice by --output',
+  ],
+  [
+    'flatten x -o docker-archive:-:a:1 --json',
+    'Cannot combine --json with an archive on stdout: both would be written there',
+  ],
+  [
+    'flatten x -o oci-archive:/dev/stdout --json',
+    'Cannot combine --json with an archive on stdout: both would be written there',
+  ],
+  [
     'flatten x -o - --json',
     'Cannot combine --json with an archive on stdout: both would be written there',
   ],

@@ -1,6 +1,5 @@
 // Good values; the bad ones are in usage.test.ts, word for word.
 import { describe, expect, it } from 'vitest';
-import { nearest } from '../../src/cli/nearest.ts';
 import {
   parseCompression,
   parseDuration,
@@ -9,6 +8,7 @@ import {
   parseSize,
   parseTimestamp,
 } from '../../src/cli/values.ts';
+import { nearest } from '../../src/core/nearest.ts';
 
 describe('parseSize()', () => {
   it.each([

@@ -291,7 +291,7 @@ describe('loadImages()', () => {
     expect(error.message).toContain('no space left on device');
   });
 
-  it('survives garbage, a line of 1 MiB and one of 2, and notes it', async () => {
+  it('K16: survives garbage, a line of 1 MiB and one of 2, and notes it', async () => {
     await start({ load: echo });
     const noted = testContext();
     const bytes = Buffer.concat([

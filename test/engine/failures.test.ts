@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ShipperError } from '../../src/core/errors.ts';
-import { connectionFailure, reasonOf, tidy } from '../../src/engine/failures.ts';
+import { tidy } from '../../src/core/tidy.ts';
+import { connectionFailure, reasonOf } from '../../src/engine/failures.ts';
 
 const DOING = { action: 'read image "a" from the engine', endpoint: 'tcp://h:1', path: '/x' };
 

@@ -1,3 +1,4 @@
+// K16 of `faults.md`: broken lines, a line of megabytes and split characters in an engine's answer.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LINE_CAP_BYTES, type Progress, readProgress } from '../../src/engine/wire.ts';
@@ -37,7 +38,7 @@ const LINES: readonly (readonly [string, readonly Progress[]])[] = [
   ['null\n', [{ kind: 'unreadable', bytes: 4 }]],
 ];
 
-describe('readProgress()', () => {
+describe('K16: readProgress()', () => {
   it.each(LINES)('reads %j', async (text, expected) => {
     expect(await read(Buffer.from(text))).toEqual(expected);
     expect(await read(Buffer.from(text), 1)).toEqual(expected);

@@ -299,10 +299,16 @@ describe('destinations', () => {
       'Cannot use reference "APP:1": the repository name must be lowercase',
     ],
     [
-      'what is no compression',
-      { source: 'x.tar', compression: JSON.parse('"gzip"') },
+      'a folder that is none yet',
+      { source: 'x.tar', outputs: ['new.tar/'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write new.tar/: it is a folder',
+    ],
+    [
+      'a day that there is not',
+      { source: 'x.tar', timestamp: '2026-02-31T00:00:00Z' },
       'USAGE',
-      'Cannot use compression "gzip"',
+      'Cannot use --timestamp "2026-02-31T00:00:00Z"',
     ],
     [
       'verify of stdout',

@@ -55,7 +55,7 @@ describe.each(ENGINE_KINDS)('between shipper and Docker Engine %s', (kind) => {
     before = await imageList(engine);
   });
 
-  it('a save stream that is cut after N bytes is refused, 20 values of N, abruptly and as if it were whole', async () => {
+  it('K12: a save stream that is cut after N bytes is refused, 20 values of N, abruptly and as if it were whole', async () => {
     const size = await savedBytes(engine);
     for (const [index, afterBytes] of cutsOf(size, 20).entries()) {
       await expectCutIsSeen(engine, size, afterBytes, index % 2 === 0 ? 'abrupt' : 'clean');
@@ -67,7 +67,7 @@ describe.each(ENGINE_KINDS)('between shipper and Docker Engine %s', (kind) => {
 
   it.each(
     uploads,
-  )("an errorDetail in a %s's answer of 200 is the engine's refusal", async (call) => {
+  )("K13: an errorDetail in a %s's answer of 200 is the engine's refusal", async (call) => {
     const fault = { kind: 'error-line', call, message: 'no space left on device' } as const;
     expectCleanFailure(await struck(engine, fault), /no space left on device/);
     expect(await imageList(engine)).toEqual(before);
@@ -167,7 +167,7 @@ describe.each(ENGINE_KINDS)('between shipper and Docker Engine %s', (kind) => {
   });
 });
 
-describe.each(ENGINE_KINDS)('dockerd %s killed in the middle', (kind) => {
+describe.each(ENGINE_KINDS)('K14: dockerd %s killed in the middle', (kind) => {
   it('of each step: a failure, no tag, no temporary file, and the engine comes back clean', async () => {
     await using engine = await startEngine(kind, { isRestarted: true });
     await stocked(engine);

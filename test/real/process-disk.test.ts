@@ -130,7 +130,7 @@ describe('K3: a small disk', () => {
     ]);
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /^shipper: Cannot write .*flat\.tar in .*\/out: it needs \d+ bytes and \d+ are free.*\n {2}hint: Free some space.*\n$/,
+      /^shipper: Cannot write .*flat\.tar in .*\/out: it needs \d+ bytes beside a reserve of 16777216, and \d+ are free.*\n {2}hint: Free some space.*\n$/,
     );
   });
 });

@@ -269,7 +269,7 @@ describe('files', () => {
     ).catch((reason: unknown) => reason);
     expect(isShipperError(error, 'NO_SPACE') && error.message).toMatch(
       new RegExp(
-        `^Cannot write the flat layer in ${folder}: it needs ${2 ** 60} bytes and \\d+ are free$`,
+        `^Cannot write the flat layer in ${folder}: it needs ${2 ** 60} bytes beside a reserve of 16777216, and \\d+ are free$`,
       ),
     );
   });

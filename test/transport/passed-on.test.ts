@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import type { Image, RandomAccess } from '../../src/image/image.ts';
+import type { Image, StoredContent } from '../../src/image/image.ts';
 import { flatten } from '../../src/library.ts';
 import type { System } from '../../src/system/system.ts';
 import { folderBlobs } from '../../src/transport/blob-store.ts';
@@ -19,9 +19,14 @@ import { legacyArchive } from '../support/archives.ts';
 
 const BYTES = Buffer.from('the quick brown fox');
 
-const access = (bytes: Uint8Array, size = bytes.length): RandomAccess => ({
+const access = (
+  bytes: Uint8Array,
+  size = bytes.length,
+): Pick<StoredContent, 'size' | 'stream'> => ({
   size,
-  readSync: (target, at) => Buffer.from(bytes).copy(target, 0, at),
+  async *stream(offset) {
+    yield bytes.subarray(offset);
+  },
 });
 
 describe('copyStored()', () => {

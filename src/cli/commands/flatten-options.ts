@@ -3,13 +3,13 @@ import type { Compression } from '../../blob/compressor.ts';
 import type { FlattenRequest } from '../../operations/flatten-types.ts';
 import { SPOOL_MODES, type SpoolMode } from '../../transport/spool-mode.ts';
 import {
-  ENGINE_OPTIONS,
-  type EngineFlags,
-  engineOptions,
   given,
   LIMIT_OPTIONS,
+  MEDIA_OPTIONS,
   MERGE_OPTIONS,
+  type MediaFlags,
   type MergeFlags,
+  mediaOptions,
   mergePolicy,
   type PlatformFlags,
   platformOption,
@@ -27,7 +27,7 @@ import {
 import type { OptionSpec } from '../verb.ts';
 
 /** What the options of `flatten` are parsed into. */
-export interface FlattenFlags extends EngineFlags, MergeFlags, PlatformFlags {
+export interface FlattenFlags extends MediaFlags, MergeFlags, PlatformFlags {
   readonly tag?: readonly string[];
   readonly output?: readonly string[];
   readonly inPlace?: boolean;
@@ -192,14 +192,14 @@ export const FLATTEN_OPTIONS: readonly OptionSpec[] = [
   ...CONTENT_OPTIONS,
   ...MERGE_OPTIONS,
   ...RUN_OPTIONS,
-  ...ENGINE_OPTIONS,
+  ...MEDIA_OPTIONS,
 ];
 
 /** The request of the library. */
 export function flattenRequest(source: string, flags: FlattenFlags): FlattenRequest {
   return {
     source,
-    ...engineOptions(flags),
+    ...mediaOptions(flags),
     ...given({
       tags: flags.tag,
       outputs: flags.output,

@@ -37,7 +37,7 @@ Sizes are written as 500000, 10MB (powers of 1000), 1.5GiB (powers of 1024).`,
     const takesStdout = checkFlatten(session, source, flags);
     const request = flattenRequest(source, flags);
     const { system, operations } = session;
-    checkIdFilesDiffer(
+    await checkIdFilesDiffer(
       system,
       [
         ['--iidfile', flags.iidfile],

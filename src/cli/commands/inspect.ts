@@ -3,10 +3,10 @@ import { inspectText } from '../../report/inspect-report.ts';
 import { safe } from '../../report/text.ts';
 import { EXIT } from '../exit-code.ts';
 import {
-  ENGINE_OPTIONS,
-  type EngineFlags,
   LIMIT_OPTIONS,
+  MEDIA_OPTIONS,
   MERGE_OPTIONS,
+  type MediaFlags,
   type MergeFlags,
   type PlatformFlags,
   platformOption,
@@ -17,7 +17,7 @@ import { checkStdin } from '../streams.ts';
 import { parseWord } from '../values.ts';
 import type { Verb } from '../verb.ts';
 
-type InspectFlags = EngineFlags & MergeFlags & PlatformFlags;
+type InspectFlags = MediaFlags & MergeFlags & PlatformFlags;
 
 export const inspectVerb: Verb<InspectFlags> = {
   name: 'inspect',
@@ -29,7 +29,7 @@ and the size that the image has when it is flat. With --quiet only the image ids
     platformOption('What is shown:', 'every platform of an index'),
     ...MERGE_OPTIONS,
     ...LIMIT_OPTIONS,
-    ...ENGINE_OPTIONS,
+    ...MEDIA_OPTIONS,
   ],
   examples: [
     ['shipper inspect app:latest', 'an image of the engine'],

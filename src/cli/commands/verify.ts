@@ -4,10 +4,10 @@ import { verifyText } from '../../report/verify-report.ts';
 import { exitCodeOfVerify } from '../exit-code.ts';
 import { tellGitHub } from '../github.ts';
 import {
-  ENGINE_OPTIONS,
-  type EngineFlags,
   LIMIT_OPTIONS,
+  MEDIA_OPTIONS,
   MERGE_OPTIONS,
+  type MediaFlags,
   type MergeFlags,
   type PlatformFlags,
   platformOption,
@@ -18,7 +18,7 @@ import { checkStdin } from '../streams.ts';
 import { parseWord } from '../values.ts';
 import type { Verb } from '../verb.ts';
 
-type VerifyFlags = EngineFlags & MergeFlags & PlatformFlags;
+type VerifyFlags = MediaFlags & MergeFlags & PlatformFlags;
 
 export const verifyVerb: Verb<VerifyFlags> = {
   name: 'verify',
@@ -34,7 +34,7 @@ Exit code: 0 the same, 4 different, 1 could not be compared. With --quiet nothin
     platformOption('What is compared:', 'every platform of an index'),
     ...MERGE_OPTIONS,
     ...LIMIT_OPTIONS,
-    ...ENGINE_OPTIONS,
+    ...MEDIA_OPTIONS,
   ],
   examples: [
     ['shipper verify app:1 app:1-flat', 'two images of the engine'],

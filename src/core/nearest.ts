@@ -3,7 +3,9 @@
 /** The candidate that `word` was most likely meant to be; undefined where none is near. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const wanted = word.toLowerCase();
-  const [starts] = candidates.filter((name) => wanted.length > 1 && name.startsWith(wanted));
+  const [starts] = candidates.filter(
+    (name) => wanted.length > 1 && name.toLowerCase().startsWith(wanted),
+  );
   let best = starts;
   let bestDistance = starts === undefined ? Math.max(1, Math.floor(wanted.length * 0.4)) + 1 : 1;
   for (const candidate of candidates) {

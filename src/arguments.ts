@@ -1,0 +1,112 @@
+// What the functions of the library take, checked once where it comes in: a wrong value is named here and not met as
+// "undefined has no properties" in the middle of a run. The compiler keeps the tables complete.
+import {
+  anyText,
+  between,
+  type Check,
+  callable,
+  flag,
+  hasMembers,
+  listOf,
+  mapOf,
+  oneOf,
+  shapeOf,
+  text,
+  whole,
+} from './core/checks.ts';
+import type { MergePolicy } from './flatten/policy.ts';
+import type { LibraryOptions } from './library.ts';
+import type { FlattenRequest, MediaOptions } from './operations/flatten-types.ts';
+import type { VerifyOptions } from './operations/verify-images.ts';
+import { SPOOL_MODES } from './transport/spool-mode.ts';
+
+type ChecksOf<T> = Readonly<Record<keyof T, Check>>;
+
+/** More would only wait for each other. */
+const MOST_JOBS = 1024;
+
+const LEVELLED: Readonly<Record<string, Check>> = {
+  none: shapeOf({ kind: oneOf('none') }),
+  gzip: shapeOf({ kind: oneOf('gzip'), level: whole(1, 9) }, ['level']),
+  zstd: shapeOf({ kind: oneOf('zstd'), level: whole(1, 22) }, ['level']),
+};
+
+/** The kind says which levels there are. */
+const compression: Check = (value, name) => {
+  hasMembers("an object as { kind: 'gzip', level: 6 }", 'kind')(value, name);
+  const { kind } = value as { readonly kind: unknown };
+  oneOf(...Object.keys(LEVELLED))(kind, `${name}.kind`);
+  LEVELLED[String(kind)]?.(value, name);
+};
+
+const POLICY: ChecksOf<MergePolicy> = {
+  implicitParents: oneOf('follow', 'shadow'),
+  whiteouts: oneOf('auto', 'oci', 'overlay'),
+  maxEntries: whole(1),
+  maxOutputBytes: whole(1),
+};
+
+const MEDIA: ChecksOf<MediaOptions> = {
+  context: text,
+  host: text,
+  creds: text,
+  authfile: text,
+  insecure: listOf(text),
+  mirrors: mapOf(listOf(text)),
+};
+
+const RUN: ChecksOf<LibraryOptions> = {
+  signal: hasMembers('an AbortSignal', 'aborted', 'addEventListener'),
+  report: callable,
+  system: hasMembers('a System', 'files', 'clock', 'threads', 'stdio'),
+};
+
+const REQUEST: ChecksOf<FlattenRequest> = {
+  ...MEDIA,
+  source: text,
+  tags: listOf(text),
+  outputs: listOf(text),
+  inPlace: flag,
+  platform: text,
+  compression,
+  verify: flag,
+  timestamp: text,
+  history: oneOf('summary', 'keep', 'none'),
+  labels: mapOf(anyText),
+  annotations: mapOf(anyText),
+  policy: shapeOf(POLICY),
+  attestations: oneOf('drop', 'fail'),
+  allowNondistributable: flag,
+  maxSizeBytes: whole(1),
+  minSavingPercent: between(0, 100),
+  jobs: whole(1, MOST_JOBS),
+  dryRun: flag,
+  spool: oneOf(...SPOOL_MODES),
+  cache: text,
+};
+
+const READ: ChecksOf<LibraryOptions & VerifyOptions> = {
+  ...MEDIA,
+  ...RUN,
+  platform: text,
+  policy: shapeOf(POLICY),
+};
+
+/** Throws a TypeError or RangeError that names what of a call of `flatten` is wrong. */
+export function checkFlatten(request: unknown, options: unknown): void {
+  shapeOf(REQUEST, ['source'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `verify`. */
+export function checkVerify(a: unknown, b: unknown, options: unknown): void {
+  text(a, 'the image A');
+  text(b, 'the image B');
+  shapeOf(READ)(options, 'the options');
+}
+
+/** The same for `inspect`. */
+export function checkInspect(image: unknown, options: unknown): void {
+  text(image, 'the image');
+  shapeOf(READ)(options, 'the options');
+}

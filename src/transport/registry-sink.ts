@@ -1,0 +1,173 @@
+// A registry as a destination: blobs first, manifests by digest, tags last, so that no tag ever names an image that is not
+// complete. What is not committed has no name, and the registry's own clean-up takes it.
+import { type Context, note, throwIfAborted } from '../core/context.ts';
+import { ShipperError } from '../core/errors.ts';
+import type {
+  FinishedImage,
+  ImageSink,
+  Layer,
+  RawConfig,
+  RawManifest,
+  Repository,
+  StoredLayer,
+} from '../image/image.ts';
+import { familiarReference, type Reference } from '../image/reference.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { System } from '../system/system.ts';
+import { LayerUpload } from './layer-upload.ts';
+import { registryReference } from './registry-source.ts';
+import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
+
+/** A registry keeps layers as they come, and every client can read gzip. */
+const DEFAULT_COMPRESSION = { kind: 'gzip', level: 6 } as const;
+
+/** Opens the repository of `text` for writing. Does not own the registry. */
+export function openRegistrySink(
+  system: System,
+  registry: Registry,
+  text: string,
+  options: SinkOptions,
+): ImageSink {
+  return new RegistrySink(system, registry, registryReference(text), options);
+}
+
+class RegistrySink implements ImageSink {
+  readonly name: string;
+  readonly defaultCompression = DEFAULT_COMPRESSION;
+  readonly #system: System;
+  readonly #registry: Registry;
+  readonly #home: Repository;
+  readonly #options: SinkOptions;
+
+  constructor(system: System, registry: Registry, reference: Reference, options: SinkOptions) {
+    this.name = `docker://${familiarReference(reference)}`;
+    this.#system = system;
+    this.#registry = registry;
+    this.#home = { domain: reference.domain, path: reference.path };
+    this.#options = options;
+  }
+
+  /** The registry's disk is not ours to measure. */
+  reserve: ImageSink['reserve'] = async () => undefined;
+
+  putLayer: ImageSink['putLayer'] = async (ctx, layer, compression) => {
+    const { jobs, family } = this.#options;
+    const upload = new LayerUpload(this.#system, ctx, layer, compression, jobs);
+    const sent = await this.#registry.uploadBlob(ctx, this.#home, upload);
+    const stored = upload.stored();
+    if (stored.digest === sent.digest && stored.size === sent.size)
+      return describeLayer(stored, compression, family);
+    throw new ShipperError(
+      'SOURCE_CHANGED',
+      `Cannot write ${this.name}: the layer was ${stored.digest} and then ${sent.digest}: the source changed while it was read`,
+    );
+  };
+
+  copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
+    await this.#copyInto(ctx, this.#home, layer);
+    return describeCopy(layer);
+  };
+
+  commit: ImageSink['commit'] = async (ctx, publication) => {
+    const references = publication.tags.map(registryReference);
+    for (const repository of repositoriesOf(references, this.#home)) {
+      for (const image of publication.images) await this.#putImage(ctx, repository, image);
+    }
+    const top = publication.index ?? publication.images[0]?.manifest;
+    if (top === undefined) throw new RangeError('a publication without an image');
+    throwIfAborted(ctx);
+    if (references.length === 0)
+      await this.#putManifest(ctx, this.#home, top.descriptor.digest, top);
+    for (const reference of references) await this.#tag(ctx, reference, top);
+  };
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** A blob of the same registry is taken over without an upload. */
+  async #copyInto(ctx: Context, repository: Repository, layer: Layer): Promise<void> {
+    const { descriptor, origin } = layer;
+    if (await this.#registry.hasBlob(ctx, repository, descriptor)) return;
+    const isNear = origin?.domain === repository.domain;
+    if (isNear && (await this.#registry.mountBlob(ctx, repository, descriptor.digest, origin)))
+      return;
+    await using source = await layer.openStored(ctx);
+    const open = (offset: number) => source.stream(offset);
+    await this.#registry.uploadBlob(ctx, repository, { open, expected: descriptor });
+  }
+
+  /** All that an image is made of, under its digest only. */
+  async #putImage(ctx: Context, repository: Repository, image: FinishedImage): Promise<void> {
+    if (repository.path !== this.#home.path || repository.domain !== this.#home.domain) {
+      for (const { descriptor } of image.layers) await this.#spread(ctx, repository, descriptor);
+    }
+    await this.#putConfig(ctx, repository, image.config);
+    const { manifest } = image;
+    await this.#putManifest(ctx, repository, manifest.descriptor.digest, manifest);
+  }
+
+  /** A layer that is in the first repository, into another. */
+  async #spread(
+    ctx: Context,
+    repository: Repository,
+    blob: StoredLayer['descriptor'],
+  ): Promise<void> {
+    if (await this.#registry.hasBlob(ctx, repository, blob)) return;
+    const isNear = repository.domain === this.#home.domain;
+    if (isNear && (await this.#registry.mountBlob(ctx, repository, blob.digest, this.#home)))
+      return;
+    const open = (offset: number) => skipped(this.#registry.blob(ctx, this.#home, blob), offset);
+    await this.#registry.uploadBlob(ctx, repository, { open, expected: blob });
+  }
+
+  async #putConfig(ctx: Context, repository: Repository, config: RawConfig): Promise<void> {
+    const { bytes, descriptor } = config;
+    const open = async function* (offset: number) {
+      yield bytes.subarray(offset);
+    };
+    await this.#registry.uploadBlob(ctx, repository, { open, expected: descriptor });
+  }
+
+  async #putManifest(
+    ctx: Context,
+    repository: Repository,
+    reference: string,
+    { descriptor, bytes }: RawManifest,
+  ): Promise<void> {
+    const { mediaType } = descriptor;
+    await this.#registry.putManifest(ctx, repository, reference, { mediaType, bytes });
+  }
+
+  async #tag(ctx: Context, reference: Reference, top: RawManifest): Promise<void> {
+    const tag = reference.tag ?? '';
+    await this.#putManifest(ctx, reference, tag, top);
+    // Somebody may have pushed in between: what was written is still there by its digest.
+    const now = await this.#registry.resolve(ctx, reference, tag);
+    if (now?.digest === top.descriptor.digest) return;
+    const what = now === undefined ? 'is gone again' : `names ${now.digest} by now`;
+    note(
+      ctx,
+      'warn',
+      `${familiarReference(reference)} ${what}: somebody else moved it; what was pushed is ${top.descriptor.digest}`,
+    );
+  }
+}
+
+/** The repositories that get the image, the first one first. */
+function repositoriesOf(references: readonly Reference[], home: Repository): Repository[] {
+  const all = new Map<string, Repository>([[`${home.domain}/${home.path}`, home]]);
+  for (const { domain, path } of references) all.set(`${domain}/${path}`, { domain, path });
+  return [...all.values()];
+}
+
+/** `source` without its first `offset` bytes. */
+async function* skipped(
+  source: AsyncIterable<Uint8Array>,
+  offset: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let at = 0;
+  for await (const chunk of source) {
+    const rest = chunk.subarray(Math.max(0, offset - at));
+    at += chunk.length;
+    if (rest.length > 0) yield rest;
+  }
+}
