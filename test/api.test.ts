@@ -23,7 +23,7 @@ const TYPES = [
   'Context',
   'Difference',
   'Digest',
-  'EngineOptions',
+  'MediaOptions',
   'ErrorCode',
   'FlattenReport',
   'FlattenRequest',

@@ -22,8 +22,8 @@ export interface PieceReader {
   next(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
 }
 
-/** Layers that are read at once: each holds a connection or a file, a decompressor and some chunks. */
-const OPEN_STREAMS = 8;
+/** Layers that are read at once: each holds a connection or a file. Fewer than the connections that one host is given. */
+const OPEN_STREAMS = 6;
 
 /** The layers of a plan while it is carried out. Dispose it. */
 export class Followers implements AsyncDisposable {

@@ -19,7 +19,7 @@ export interface StreamedLayerFacts {
   readonly index: number;
   /**
    * The stored bytes from their start, the same each time. Iterating may stop early and several may be open at once: up to
-   * eight of an image in the second pass, each read when its content is wanted.
+   * six of an image in the second pass, each read when its content is wanted.
    */
   readonly fetch: (ctx: Context) => AsyncIterable<Uint8Array>;
 }

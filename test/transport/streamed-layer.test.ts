@@ -98,7 +98,7 @@ describe('a streamed image', () => {
     const { tar: expected } = await flattenTars(layers);
     const image = streamedImage(opener(place, 'none'), blobs);
     expect(Buffer.compare(await flatOf(ctx, image), expected)).toBe(0);
-    expect(most).toBeLessThanOrEqual(8);
+    expect(most).toBeLessThanOrEqual(6);
   });
 });
 
