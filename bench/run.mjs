@@ -1,9 +1,9 @@
 // The benchmark: ratios against limits and peers, measured in one run.
 //
-//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [--runs N] [--write]
+//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [registry] [--runs N] [--write]
 //
 // Without words: archive, memory and start. `daemon` wants DOCKER_HOST of a graph-driver engine that may be filled;
-// `large` makes a 10 GB archive. `--write` adds the figures to bench/RESULTS.md.
+// `large` makes a 10 GB archive; `registry` starts a docker-registry of its own and wants skopeo, and buildah or CRANE as peers. `--write` adds the figures to bench/RESULTS.md.
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeArchive } from './make-archive.mjs';
 import { measure, median, megabytes, seconds, which } from './measure.mjs';
+import { benchRegistry } from './registry.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = process.env.SHIPPER_BENCH_DIR ?? join(root, 'bench', '.work');
@@ -146,6 +147,7 @@ const ALL = {
   large: benchLarge,
   start: benchStart,
   daemon: benchDaemon,
+  registry: () => benchRegistry({ work, root, shipper, runs, say, archive }),
 };
 
 mkdirSync(work, { recursive: true });

@@ -3,7 +3,7 @@ import { ShipperError } from '../core/errors.ts';
 import { atOnce } from '../core/slices.ts';
 import type { Content } from '../flatten/inodes.ts';
 import type { SameContent } from '../flatten/keep-base.ts';
-import type { RandomAccess } from '../image/image.ts';
+import { isRandomAccess, type LayerContent, type RandomAccess } from '../image/image.ts';
 import { quote } from '../tar/path.ts';
 
 /** Fills `target` with the content from `position`, which must lie inside the file. */
@@ -57,11 +57,23 @@ export function* firstDifference(
   return undefined;
 }
 
-/** Compares files of one size in these layers by their bytes. */
-export function sameContentIn(layers: readonly RandomAccess[]): SameContent {
+/**
+ * Compares files of one size in these layers by their bytes. Where a layer cannot be read at any position, the files count as
+ * different and both layers are added to `wanted`: ask again when they can.
+ */
+export function sameContentIn(
+  layers: readonly LayerContent[],
+  wanted: Set<number> = new Set(),
+): SameContent {
+  const random = layers.map((layer) => (isRandomAccess(layer) ? layer : undefined));
   return (a, b) => {
-    const [readA, readB] = [a, b].map((content) => contentReader(content, layers, 'a file'));
-    if (readA === undefined || readB === undefined) return false;
+    const [layerA, layerB] = [random[a.layer], random[b.layer]];
+    if (layerA === undefined || layerB === undefined) {
+      wanted.add(a.layer).add(b.layer);
+      return false;
+    }
+    const readA = contentReader({ ...a, layer: 0 }, [layerA], 'a file');
+    const readB = contentReader({ ...b, layer: 0 }, [layerB], 'a file');
     return atOnce(firstDifference(readA, readB, a.size)) === undefined;
   };
 }

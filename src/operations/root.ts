@@ -9,13 +9,7 @@ import { Followers } from '../flatten/follow.ts';
 import { type FlatPlan, planInSlices } from '../flatten/plan.ts';
 import { DEFAULT_POLICY, type MergePolicy, Warnings } from '../flatten/policy.ts';
 import { STASH_BYTES } from '../flatten/stash.ts';
-import {
-  type Image,
-  isRandomAccess,
-  type LayerProducer,
-  type LayerTar,
-  type OpenOptions,
-} from '../image/image.ts';
+import type { Image, LayerProducer, LayerTar, OpenOptions } from '../image/image.ts';
 import { isNondistributable } from '../image/media-types.ts';
 import { sameContentIn } from './content-reader.ts';
 import type { KeptLayers } from './kept-layers.ts';
@@ -64,25 +58,19 @@ export async function openRoot(
     for (const layer of layers.filter(Boolean)) await layer[Symbol.asyncDispose]();
   };
   try {
-    await runAll(
-      image.layers.map((layer, index) => async () => {
-        layers[index] = await layer.open(ctx, openOptions(options));
-      }),
-      options.jobs,
-    );
+    // What is kept is not written: mostly its headers are enough.
+    const accessOf = (index: number) => (index < kept.layers ? 'headers' : options.access);
+    await openLayers(ctx, image, options, layers, accessOf);
     throwIfAborted(ctx);
+    const wanted = new Set<number>();
+    let plan = await planLayers(ctx, image, options, layers, wanted);
+    if (wanted.size > 0) {
+      for (const index of wanted) await layers[index]?.[Symbol.asyncDispose]();
+      const again = (index: number) => (wanted.has(index) ? 'random' : undefined);
+      await openLayers(ctx, image, options, layers, again, wanted);
+      plan = await planLayers(ctx, image, options, layers, new Set());
+    }
     const contents = layers.map(({ content }) => content);
-    const planning = planInSlices(
-      layers.map((tar) => () => tar.entries()),
-      { ...DEFAULT_POLICY, ...options.policy },
-      warningsOf(image),
-      {
-        keptLayers: kept.layers,
-        exclude: options.exclude ?? [],
-        sameContent: sameContentIn(contents.filter(isRandomAccess)),
-      },
-    );
-    const plan = await inSlices(ctx, planning);
     const stashBytes = options.stashBytes ?? STASH_BYTES;
     const produce: LayerProducer['produce'] = async (context, sink) => {
       try {
@@ -112,10 +100,52 @@ export async function openRoot(
   }
 }
 
-function openOptions(options: RootOptions): OpenOptions {
-  // Files above kept layers are compared with those in them.
-  const access = (options.kept?.layers ?? 0) > 0 ? 'random' : options.access;
-  return { maxBytes: maxLayerBytes(options), ...(access === undefined ? {} : { access }) };
+/** Opens the layers, or those of `only`, side by side. */
+async function openLayers(
+  ctx: Context,
+  image: Image,
+  options: RootOptions,
+  layers: LayerTar[],
+  accessOf: (index: number) => OpenOptions['access'],
+  only?: ReadonlySet<number>,
+): Promise<void> {
+  const maxBytes = maxLayerBytes(options);
+  const indexes = [...image.layers.keys()].filter((index) => only?.has(index) ?? true);
+  await runAll(
+    indexes.map((index) => async () => {
+      const access = accessOf(index);
+      const opened = await image.layers[index]?.open(ctx, {
+        maxBytes,
+        ...(access === undefined ? {} : { access }),
+      });
+      if (opened !== undefined) layers[index] = opened;
+    }),
+    options.jobs,
+  );
+}
+
+/** Plans the merge. `wanted` gets the layers whose files would have to be compared and cannot be read at any position. */
+async function planLayers(
+  ctx: Context,
+  image: Image,
+  options: RootOptions,
+  layers: readonly LayerTar[],
+  wanted: Set<number>,
+): Promise<FlatPlan> {
+  const planning = planInSlices(
+    layers.map((tar) => () => tar.entries()),
+    { ...DEFAULT_POLICY, ...options.policy },
+    warningsOf(image),
+    {
+      keptLayers: options.kept?.layers ?? 0,
+      exclude: options.exclude ?? [],
+      sameContent: sameContentIn(
+        layers.map(({ content }) => content),
+        wanted,
+      ),
+    },
+  );
+  return await inSlices(ctx, planning);
 }
 
 /**

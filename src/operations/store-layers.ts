@@ -4,17 +4,9 @@ import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
 import { algorithmOf } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
-import {
-  type ImageSink,
-  type Layer,
-  type LayerProducer,
-  type LayerTar,
-  type MediaFamily,
-  randomContent,
-  type StoredContent,
-  type StoredLayer,
-} from '../image/image.ts';
+import type { ImageSink, Layer, MediaFamily, StoredContent, StoredLayer } from '../image/image.ts';
 import { layerType } from '../image/media-types.ts';
+import { layerProducer } from '../transport/layer-producer.ts';
 import type { OpenRoot } from './root.ts';
 
 /** Stores the layers of a result, base first. `isUnchanged` says that they are those of the source. */
@@ -61,23 +53,20 @@ async function putLayer(
 /** Kept layers are the same blobs wherever the medium has blobs; an archive of plain tars has none that counts. */
 async function keepLayer(
   ctx: Context,
-  { image, layers, kept }: OpenRoot,
+  { image, kept }: OpenRoot,
   at: number,
   sink: ImageSink,
   compression: Compression,
 ): Promise<StoredLayer> {
   const layer = image.layers[at];
-  const tar = layers[at];
-  if (layer === undefined || tar === undefined) {
-    throw new RangeError(`layer ${at} of ${kept.layers} is not there`);
-  }
+  if (layer === undefined) throw new RangeError(`layer ${at} of ${kept.layers} is not there`);
   if (sink.unpacks) return sink.copyLayer(ctx, layer);
   const kind = await storedAs(ctx, layer);
   const isBlob = image.manifest !== undefined || kind === compression.kind;
   if (kind !== undefined && isBlob && hasType(image.family, kind)) {
     return sink.copyLayer(ctx, typed(layer, layerType(image.family, kind)));
   }
-  const stored = await sink.putLayer(ctx, producerOf(tar), compression);
+  const stored = await sink.putLayer(ctx, await layerProducer(ctx, layer), compression);
   if (stored.diffId === layer.diffId) return stored;
   throw new ShipperError(
     'UNSUPPORTED',
@@ -118,29 +107,4 @@ async function headOf(stored: StoredContent): Promise<Uint8Array> {
     if (head.length >= SNIFF_BYTES) break;
   }
   return head;
-}
-
-/** An open layer as a producer of its own bytes. */
-function producerOf(tar: LayerTar): LayerProducer {
-  return {
-    name: 'a kept layer',
-    size: tar.size,
-    async produce(_ctx, sink) {
-      const content = randomContent(tar);
-      for (let at = 0; at < tar.size; ) {
-        const space = sink.space();
-        const read = content.readSync(space.subarray(0, tar.size - at), at);
-        if (read === 0) throw changed();
-        at += read;
-        await sink.filled(read);
-      }
-    },
-  };
-}
-
-function changed(): ShipperError {
-  return new ShipperError(
-    'SOURCE_CHANGED',
-    'Cannot copy a kept layer: the source became shorter while it was read',
-  );
 }

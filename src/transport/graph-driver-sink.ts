@@ -3,20 +3,19 @@
 import { pack } from 'tar-stream';
 import type { Context } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
-import {
-  type FinishedImage,
-  type ImageSink,
-  type Layer,
-  type LayerProducer,
-  type Publication,
-  randomContent,
-  type StoredLayer,
+import type {
+  FinishedImage,
+  ImageSink,
+  LayerProducer,
+  Publication,
+  StoredLayer,
 } from '../image/image.ts';
 import { layerType } from '../image/media-types.ts';
 import type { System } from '../system/system.ts';
 import { inSequence } from './chunk-pipe.ts';
 import { checkLoaded, type EngineTarget, moveTags } from './engine-target.ts';
 import { Handoff } from './handoff.ts';
+import { layerProducer } from './layer-producer.ts';
 import { LoadSink } from './load-sink.ts';
 import type { SinkOptions } from './sink.ts';
 import { type StoredBytes, storeLayer } from './store-layer.ts';
@@ -61,7 +60,7 @@ export class GraphDriverSink implements ImageSink {
   };
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
-    return this.putLayer(ctx, await copyOf(ctx, layer), { kind: 'none' });
+    return this.putLayer(ctx, await layerProducer(ctx, layer), { kind: 'none' });
   };
 
   commit: ImageSink['commit'] = async (ctx, publication) => {
@@ -132,36 +131,6 @@ export class GraphDriverSink implements ImageSink {
     await sink.putLayer(ctx, producer, { kind: 'none' });
     await sink.commit(ctx, { ...publication, images: [image] });
   }
-}
-
-/** A layer as a producer of its own bytes. It is opened whenever they are wanted: the sink may ask long after. */
-async function copyOf(ctx: Context, layer: Layer): Promise<LayerProducer> {
-  const size = await sizeOf(ctx, layer);
-  return {
-    name: 'layer',
-    size,
-    async produce(context, sink) {
-      await using tar = await layer.open(context, { access: 'random' });
-      if (tar.size !== size) throw changed();
-      const content = randomContent(tar);
-      for (let at = 0; at < size; ) {
-        const read = content.readSync(sink.space(), at);
-        if (read === 0) throw changed();
-        at += read;
-        await sink.filled(read);
-      }
-      await tar.verified();
-    },
-  };
-}
-
-async function sizeOf(ctx: Context, layer: Layer): Promise<number> {
-  await using tar = await layer.open(ctx, { access: 'headers' });
-  return tar.size;
-}
-
-function changed(): ShipperError {
-  return new ShipperError('SOURCE_CHANGED', 'Cannot copy a layer: it changed while it was read');
 }
 
 /** `manifest.json`, the configuration and an empty member where the layer would be. */
