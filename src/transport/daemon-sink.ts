@@ -22,10 +22,10 @@ export async function openDaemonSink(
   await sweepTemporaryNames(system, ctx, engine);
   const name = `docker-daemon:${reference}`;
   const temporary = temporaryName(system);
-  const imports = facts.product === 'docker' && facts.store === 'graph-driver';
+  const isImporter = facts.product === 'docker' && facts.store === 'graph-driver';
   const cleanUp = cleanUpIn(system, engine);
   const target = { engine, facts, name, temporary, cleanUp };
-  return imports
+  return isImporter && !options.isCopy
     ? new GraphDriverSink(system, target, options)
     : new LoadSink(system, target, options);
 }

@@ -15,6 +15,7 @@ import type { FetchedManifest, Registry } from '../registry/registry.ts';
 import type { System } from '../system/system.ts';
 import { type ContentStore, SetReader } from './set-reader.ts';
 import { spooledLayer } from './spooled-layer.ts';
+import { streamedContent } from './streamed-content.ts';
 
 /** A reference of a registry with its tag, as `docker://` takes it. */
 export function registryReference(text: string): Reference {
@@ -98,7 +99,12 @@ class RegistryContent implements ContentStore {
   layer(descriptor: Descriptor, diffId: Digest, index: number): Layer {
     const fetch = (ctx: Context) => this.#registry.blob(ctx, this.#repository, descriptor);
     const layer = spooledLayer(this.#system, { descriptor, diffId, index, fetch });
-    return { ...layer, origin: this.#repository };
+    return {
+      ...layer,
+      origin: this.#repository,
+      // What is only copied needs no file: it is checked as it passes.
+      openStored: async (ctx) => streamedContent(descriptor.size, () => fetch(ctx)),
+    };
   }
 }
 

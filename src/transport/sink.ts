@@ -10,6 +10,8 @@ export interface SinkOptions {
   readonly jobs: number;
   /** Family of the manifests that will be committed. */
   readonly family: MediaFamily;
+  /** Layers are copied, as many as there are: an engine is not to import a single one. Default false. */
+  readonly isCopy?: boolean;
 }
 
 /** Describes a layer that was produced and stored. */
