@@ -58,7 +58,9 @@ class TagRun {
   }
 
   async run(): Promise<TagReport> {
-    const { source, dryRun = false } = this.#request;
+    const { source, names: wanted, dryRun = false } = this.#request;
+    if (wanted.length === 0)
+      throw new ShipperError('USAGE', `Cannot name ${JSON.stringify(source)}: no name is given`);
     await using transports = new Transports(this.#system, this.#request);
     const location = await transports.find(this.#ctx, source);
     const target = await this.#target(transports, location);
