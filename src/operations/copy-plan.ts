@@ -142,15 +142,18 @@ export function typeIn(family: MediaFamily, mediaType: string): string {
 /** Errors say which layer they are about. What was never read before did not change: it never was what it should be. */
 export function inLayer(error: unknown, { name }: Image, layer: number): unknown {
   if (!(error instanceof ShipperError) || error.code === 'INTERRUPTED') return error;
-  const isChanged = error.code === 'SOURCE_CHANGED';
-  const message = isChanged
-    ? `Cannot copy ${name}: layer ${layer + 1} is not what its digest says`
-    : `Cannot copy ${name}: layer ${layer + 1}: ${error.message}`;
-  return new ShipperError(isChanged ? 'DIGEST_MISMATCH' : error.code, message, {
-    ...error.details,
-    layer,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    retryable: error.retryable,
+  const { hint, retryable, details } = error;
+  const options = { ...details, layer, ...(hint === undefined ? {} : { hint }), retryable };
+  const where = `layer ${layer + 1}`;
+  if (error.code === 'SOURCE_CHANGED') {
+    return new ShipperError(
+      'DIGEST_MISMATCH',
+      `Cannot copy ${name}: ${where} is not what its digest says`,
+      { ...options, cause: error },
+    );
+  }
+  return new ShipperError(error.code, `Cannot copy ${name}: ${where}: ${error.message}`, {
+    ...options,
     cause: error,
   });
 }

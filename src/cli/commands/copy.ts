@@ -81,8 +81,9 @@ const OPTIONS: readonly OptionSpec[] = [
 export const copyVerb: Verb<CopyFlags> = {
   name: 'copy',
   summary: 'copy an image from one place to another, unchanged',
-  about: `Copies an image between registries, engines, archives, layouts and pipes: every blob, manifest and index byte for
-byte, so that its digest stays. Where a place cannot hold the manifest as it is, the report says so.
+  about: `Copies an image between registries, engines, archives, layouts and pipes: every blob, manifest and
+index byte for byte, so that its digest stays. Where a place cannot hold the manifest as it is, the
+report says why.
 
 SOURCE and DEST are named as in flatten; a bare DEST is a name of the engine.`,
   args: [

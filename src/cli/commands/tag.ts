@@ -15,9 +15,9 @@ interface TagFlags extends MediaFlags {
 export const tagVerb: Verb<TagFlags> = {
   name: 'tag',
   summary: 'give an image more names where it is',
-  about: `Gives an image of a registry, an engine or an OCI layout more names, without moving a layer. A NAME that is one word
-is a tag beside the source's own (app:1 becomes app:stable), NAME:TAG a whole name in the same registry or engine; in
-layouts any text is a name. What a name meant before is told.`,
+  about: `Gives an image of a registry, an engine or an OCI layout more names, without moving a layer. A NAME
+that is one word is a tag beside the source's own (app:1 becomes app:stable), NAME:TAG a whole name
+in the same registry or engine; in layouts any text is a name. What a name meant before is told.`,
   args: [
     { name: 'SOURCE', about: 'an image, as in flatten', value: 'image' },
     { name: 'NAME', about: 'a tag or a whole name', value: 'none', repeats: true },
