@@ -18,7 +18,7 @@ import type { System } from '../system/system.ts';
 import { LayerUpload } from './layer-upload.ts';
 import { registryReference } from './registry-source.ts';
 import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
-import { skipped } from './streamed-content.ts';
+import { skipBytes } from './skip-bytes.ts';
 
 /** A registry keeps layers as they come, and every client can read gzip. */
 const DEFAULT_COMPRESSION = { kind: 'gzip', level: 6 } as const;
@@ -127,7 +127,7 @@ class RegistrySink implements ImageSink {
     const isNear = repository.domain === this.#home.domain;
     if (isNear && (await this.#registry.mountBlob(ctx, repository, blob.digest, this.#home)))
       return;
-    const open = (offset: number) => skipped(this.#registry.blob(ctx, this.#home, blob), offset);
+    const open = (offset: number) => skipBytes(this.#registry.blob(ctx, this.#home, blob), offset);
     await this.#registry.uploadBlob(ctx, repository, { open, expected: blob });
   }
 
