@@ -215,7 +215,7 @@ class CopyRun {
       changes,
       attestations: all.attestations.filter(isCopied).map(reportAttestation),
       dropped: all.attestations.filter((each) => !isCopied(each)).map(reportAttestation),
-      remarks: remarksOn(plans),
+      remarks: remarksOn(plans, destination),
       dryRun: this.#request.dryRun ?? false,
       blobsRead: this.#tally.blobs,
       bytesRead: this.#tally.bytes,
@@ -289,8 +289,17 @@ function reportAttestation({ descriptor, kind, subject }: Attestation): CopiedAt
   return { digest: descriptor.digest, kind, subject };
 }
 
+/** What is left out, and what others may not find. */
+function remarksOn(plans: readonly ImagePlan[], { location }: CopyDestination): string[] {
+  const isLayout = location.kind === 'oci' || location.kind === 'oci-archive';
+  const isDocker = plans.some(({ family }) => family === 'docker');
+  const foreign =
+    "The manifest is of Docker's kind and stays so: skopeo and umoci do not find it by its name in a layout";
+  return [...(isLayout && isDocker ? [foreign] : []), ...leftOut(plans)];
+}
+
 /** Layers that nobody may pass on are named. */
-function remarksOn(plans: readonly ImagePlan[]): string[] {
+function leftOut(plans: readonly ImagePlan[]): string[] {
   return plans.flatMap(({ image, steps }) =>
     steps.flatMap((step, index) =>
       step.kind === 'leave'

@@ -148,6 +148,24 @@ describe('copy()', () => {
     expect(given.registry.repository('other/copy').manifests.has(inner.digest)).toBe(true);
   });
 
+  it("keeps a manifest of Docker's kind in a layout, and says who does not find it", async () => {
+    await using given = await copyPlace();
+    const docker = 'application/vnd.docker';
+    const mediaType = `${docker}.distribution.manifest.v2+json`;
+    const blobs = new Blobs();
+    const config = blobs.image({ layers: 'a=1', wrap: 'gzip' }, { mediaType });
+    const top = { ...config, mediaType };
+    const content = { members: blobs.members([top]), top, manifests: [top] };
+    given.place.write('source.tar', archive(content.members));
+    const report = await given.place.copy({ source: 'source.tar', destination: 'oci:copy:app' });
+    expect([report.digest, report.remarks]).toEqual([
+      top.digest,
+      [
+        "The manifest is of Docker's kind and stays so: skopeo and umoci do not find it by its name in a layout",
+      ],
+    ]);
+  });
+
   it('writes nothing in a dry run, and knows the digest', async () => {
     await using given = await copyPlace();
     const content = indexContent();

@@ -4,15 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CopyReport, TagReport } from '../../src/operations/copy-types.ts';
 import { sha256 } from '../support/registry-store.ts';
-import { ENGINE_KINDS, type EngineKind, type RunningEngine } from './support/engines.ts';
+import { ENGINE_KINDS, type RunningEngine } from './support/engines.ts';
 import { busyboxImage, recipeImage } from './support/images.ts';
 import { exportTree } from './support/oracles.ts';
 import type { RunningRegistry } from './support/registry.ts';
 import { run } from './support/run.ts';
 import { sharedEngine, sharedRegistry } from './support/shared.ts';
 import { inspect, shipper } from './support/shipper.ts';
-
-const PAIRS = ENGINE_KINDS.flatMap((from) => ENGINE_KINDS.map((to) => [from, to] as const));
 
 let registry: RunningRegistry;
 let folder: string;
@@ -52,7 +50,10 @@ describe('shipper copy between places that keep a manifest', () => {
     engine = await sharedEngine('26.1');
     await busyboxImage(engine, `${registry.address}/busybox:1`);
     await engine.cli('push', `${registry.address}/busybox:1`);
-    source = at('busybox:1');
+    // Docker pushes its own kind of manifest, which skopeo does not look for in a layout.
+    source = at('busybox-oci:1');
+    const tls = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+    await run('skopeo', ['copy', '--format', 'oci', ...tls, at('busybox:1'), source]);
     digest = await rawDigest(source);
   });
 
@@ -87,35 +88,45 @@ describe('shipper copy between places that keep a manifest', () => {
 
   it('names it in the registry, in this and in another repository', async () => {
     const names = ['1.2', 'stable', `${registry.address}/prod/busybox:1`];
-    const report = await json<TagReport>(engine, 'tag', source, ...names);
+    const docker = await rawDigest(at('busybox:1'));
+    const report = await json<TagReport>(engine, 'tag', at('busybox:1'), ...names);
     expect(report.names.map(({ before }) => before)).toEqual([undefined, undefined, undefined]);
     for (const name of ['busybox:1.2', 'busybox:stable', 'prod/busybox:1'])
-      expect(await rawDigest(at(name))).toBe(digest);
+      expect(await rawDigest(at(name))).toBe(docker);
     await run('skopeo', ['copy', '--src-tls-verify=false', at('prod/busybox:1'), 'oci:prod:x'], {
       cwd: folder,
     });
   });
 });
 
-describe.each(PAIRS)('shipper copy from Docker Engine %s through a registry to %s', (from, to) => {
+describe.each(ENGINE_KINDS)('shipper copy from Docker Engine %s through a registry', (from) => {
   const name = `recipe-${from}:1`;
   const copied = `copied-${from}:1`;
-  const id = async (kind: EngineKind, image: string) =>
-    (await inspect(await sharedEngine(kind), image))['Id'];
+  let up: CopyReport;
+  let source: Record<string, unknown>;
+  let tree: unknown;
 
-  it('keeps files, layers and configuration', { timeout: 120_000 }, async () => {
-    const [a, b] = [await sharedEngine(from), await sharedEngine(to)];
-    await recipeImage(a, name);
-    const place = at(`engines/${from}:1`);
-    const up = await copy(a, `docker-daemon:${name}`, place);
-    expect(await rawDigest(place)).toBe(up.digest);
-    const down = await copy(b, place, `docker-daemon:${copied}`);
-    const [image] = down.images;
+  beforeAll(async () => {
+    const engine = await sharedEngine(from);
+    await recipeImage(engine, name);
+    up = await copy(engine, `docker-daemon:${name}`, at(`engines/${from}:1`));
+    source = await inspect(engine, name);
+    tree = await exportTree(engine, name);
+  }, 120_000);
+
+  it('says the digest that skopeo reads', async () => {
+    expect(await rawDigest(at(`engines/${from}:1`))).toBe(up.digest);
+    expect(up.digestKept).toBe(from === '26.1-containerd');
+  });
+
+  it.each(ENGINE_KINDS)('to %s keeps files, layers and configuration', async (to) => {
+    const engine = await sharedEngine(to);
+    const down = await copy(engine, at(`engines/${from}:1`), `docker-daemon:${copied}`);
+    const result = await inspect(engine, copied);
     const isByManifest = to === '26.1-containerd';
     expect(down.digestKept).toBe(isByManifest);
-    expect(await id(to, copied)).toBe(isByManifest ? down.digest : image?.configDigest);
-    const [source, result] = [await inspect(a, name), await inspect(b, copied)];
+    expect(result['Id']).toBe(isByManifest ? up.digest : up.images[0]?.configDigest);
     expect([result['RootFS'], result['Config']]).toEqual([source['RootFS'], source['Config']]);
-    expect(await exportTree(b, copied)).toEqual(await exportTree(a, name));
-  });
+    expect(await exportTree(engine, copied)).toEqual(tree);
+  }, 120_000);
 });
