@@ -126,7 +126,9 @@ describe.each(ENGINE_KINDS)('shipper copy from Docker Engine %s through a regist
     const isByManifest = to === '26.1-containerd';
     expect(down.digestKept).toBe(isByManifest);
     expect(result['Id']).toBe(isByManifest ? up.digest : up.images[0]?.configDigest);
-    expect([result['RootFS'], result['Config']]).toEqual([source['RootFS'], source['Config']]);
+    // Engines show the same configuration in different ways: its digest is what counts.
+    expect(result['RootFS']).toEqual(source['RootFS']);
+    expect(down.images[0]?.configDigest).toBe(up.images[0]?.configDigest);
     expect(await exportTree(engine, copied)).toEqual(tree);
   }, 120_000);
 });
