@@ -275,7 +275,7 @@ describe('copy() and tag() refuse', () => {
       'RangeError: Cannot use jobs: it must be a whole number from 1 to 1024, not 0 (number)',
     ],
   ])('%s', async (_what, request, says) => {
-    expect(await complaint(loose.copy(request))).toBe(says);
+    expect(await complaint(loose.copy(request))).toContain(says);
   });
 
   it('names that are no list, and none', async () => {
