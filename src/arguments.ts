@@ -19,6 +19,7 @@ import type { LibraryOptions } from './library.ts';
 import type { CopyRequest, TagRequest } from './operations/copy-types.ts';
 import type { FlattenRequest, MediaOptions } from './operations/flatten-types.ts';
 import type { VerifyOptions } from './operations/verify-images.ts';
+import { SPOOL_MODES } from './transport/spool-mode.ts';
 
 type ChecksOf<T> = Readonly<Record<keyof T, Check>>;
 
@@ -84,6 +85,8 @@ const REQUEST: ChecksOf<FlattenRequest> = {
   minSavingPercent: between(0, 100),
   jobs: whole(1, MOST_JOBS),
   dryRun: flag,
+  spool: oneOf(...SPOOL_MODES),
+  cache: text,
 };
 
 const READ: ChecksOf<LibraryOptions & VerifyOptions> = {

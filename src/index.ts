@@ -39,3 +39,4 @@ export type {
 } from './operations/flatten-types.ts';
 export { nodeSystem } from './system/node.ts';
 export type { System } from './system/system.ts';
+export type { SpoolMode } from './transport/spool-mode.ts';

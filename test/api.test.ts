@@ -45,6 +45,7 @@ const TYPES = [
   'Report',
   'Scope',
   'ShipperEvent',
+  'SpoolMode',
   'System',
   'TagReport',
   'TagRequest',

@@ -53,7 +53,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'node:os': /^(?:system\/|cli\/exit-code\.ts$)/,
   // Computation.
   'node:crypto': /^(?:core|registry|system|transport)\//,
-  'node:events': /^(?:transport\/stored-layer|registry\/undici-exchange)\.ts$/,
+  'node:events': /^(?:transport\/plain-layer|registry\/undici-exchange)\.ts$/,
   'node:path': /^(?:cli|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,

@@ -5,6 +5,7 @@ import type { ChunkSink, RandomAccess } from '../image/image.ts';
 import { encodeHeader } from '../tar/encode.ts';
 import { BLOCK, padded } from '../tar/entry.ts';
 import { quote } from '../tar/path.ts';
+import type { PieceReader } from './follow.ts';
 import type { Content } from './inodes.ts';
 import type { FlatPlan } from './plan.ts';
 
@@ -17,7 +18,7 @@ const AHEAD_BYTES = 131_072;
 export async function emitPlan(
   ctx: Context,
   plan: FlatPlan,
-  layers: readonly RandomAccess[],
+  layers: readonly (RandomAccess | PieceReader)[],
   sink: ChunkSink,
 ): Promise<void> {
   const out = new Output(ctx, sink);
@@ -43,7 +44,7 @@ export async function emitPlan(
 /** Extents from the layer, zeros between them. */
 async function emitSparse(
   out: Output,
-  layer: RandomAccess,
+  layer: RandomAccess | PieceReader,
   content: Content,
   path: string,
 ): Promise<void> {
@@ -92,14 +93,37 @@ class Output {
   }
 
   read(
-    layer: RandomAccess,
+    layer: RandomAccess | PieceReader,
     offset: number,
     length: number,
     path: string,
   ): Promise<void> | undefined {
+    if ('next' in layer) return this.#follow(layer, offset, length);
     return this.#put(length, (space, from) =>
       this.#ahead.fill(layer, space, offset + from, Math.min(length - from, space.length), path),
     );
+  }
+
+  #follow(layer: PieceReader, offset: number, length: number): Promise<void> | undefined {
+    if (length === 0) return undefined;
+    const bytes = layer.next(offset, length);
+    if (!(bytes instanceof Promise) && bytes.length === length) return this.copy(bytes);
+    return this.#followOn(layer, offset, length, bytes);
+  }
+
+  async #followOn(
+    layer: PieceReader,
+    offset: number,
+    length: number,
+    first: Uint8Array | Promise<Uint8Array>,
+  ): Promise<void> {
+    let bytes = await first;
+    for (let at = 0; ; ) {
+      await this.copy(bytes);
+      at += bytes.length;
+      if (at >= length) return;
+      bytes = await layer.next(offset + at, length - at);
+    }
   }
 
   /** Puts `length` bytes, in parts where the chunk ends among them. */

@@ -174,6 +174,13 @@ export class InodeTable {
     };
   }
 
+  /** The content of every file that still has a name, in no order. */
+  *contents(): Generator<Content, void, undefined> {
+    for (let inode = 1; inode < this.#count; inode += 1) {
+      if (this.names(inode) > 0 && this.type(inode) === 'file') yield this.content(inode);
+    }
+  }
+
   content(inode: InodeId): Content {
     return {
       layer: this.#rows.get(inode, KIND) >>> LAYER_SHIFT,

@@ -6,7 +6,7 @@ import { atOnce } from '../core/slices.ts';
 import { headerLength } from '../tar/encode.ts';
 import { BLOCK, padded } from '../tar/entry.ts';
 import { excludePaths } from './exclude.ts';
-import type { InodeId } from './inodes.ts';
+import type { Content, InodeId } from './inodes.ts';
 import { BaseDifference, type SameContent } from './keep-base.ts';
 import { type EntryReader, Merger, SLICE_ENTRIES } from './merge.ts';
 import type { NodeId } from './path-tree.ts';
@@ -45,6 +45,8 @@ export interface FlatPlan {
   readonly warningCounts: ReadonlyMap<WarningCode, number>;
   /** The entries in canonical order (`flatten.md` 3). May be iterated any number of times. */
   steps(): Iterable<PlanStep>;
+  /** The content of all of them, once each and in no order: cheaper than the steps. */
+  contents(): Iterable<Content>;
 }
 
 /** {@link planInSlices} at one go. */
@@ -63,11 +65,19 @@ export function* planInSlices(
   const tree = yield* mergeLayers(layers, policy, warnings, keptLayers);
   warnOfRoot(tree, warnings);
   if (exclude.length > 0) excludePaths(tree, new IgnoreRules(exclude));
-  if (keptLayers === 0) return yield* planTree(tree, policy, warnings, () => walk(tree));
+  if (keptLayers === 0) {
+    const contents = () => tree.inodes.contents();
+    return yield* planTree(tree, policy, warnings, { steps: () => walk(tree), contents });
+  }
   // The same layers give the same warnings again: they are told once.
   const base = yield* mergeLayers(layers.slice(0, keptLayers), policy, new Warnings());
   const difference = new BaseDifference(base, tree, sameContent);
-  return yield* planTree(tree, policy, warnings, () => difference.steps());
+  const steps = () => difference.steps();
+  return yield* planTree(tree, policy, warnings, { steps, contents: () => contentsOf(steps()) });
+}
+
+function* contentsOf(steps: Iterable<PlanStep>): Generator<Content, void, undefined> {
+  for (const { content } of steps) if (content !== undefined) yield content;
 }
 
 function* mergeLayers(
@@ -93,7 +103,7 @@ function* planTree(
   tree: RootTree,
   policy: MergePolicy,
   warnings: Warnings,
-  steps: FlatPlan['steps'],
+  { steps, contents }: Pick<FlatPlan, 'steps' | 'contents'>,
 ): Generator<undefined, FlatPlan, undefined> {
   let size = 2 * BLOCK;
   let contentBytes = 0;
@@ -117,6 +127,7 @@ function* planTree(
     warnings: warnings.list,
     warningCounts: warnings.counts,
     steps,
+    contents,
   };
 }
 

@@ -3,6 +3,8 @@
 import type { Compression } from '../blob/compressor.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
+import { bug } from '../core/errors.ts';
+import type { Entry } from '../tar/entry.ts';
 
 /** A pointer to content (image-spec, descriptor.md). */
 export interface Descriptor {
@@ -33,8 +35,49 @@ export interface RandomAccess {
   readSync(target: Uint8Array, position: number): number;
 }
 
+/** A tar that is being read from its start. Dispose it, whether or not it was read to its end. */
+export interface TarStream extends AsyncDisposable {
+  /** The next bytes, in memory that stays as it is; undefined at the end. */
+  next(): Promise<Uint8Array | undefined>;
+  /**
+   * No more is wanted: reads what is left of the stored bytes, and rejects with `SOURCE_CHANGED` unless they are those
+   * that were checked when the layer was opened. What was made of the bytes may only become visible after it.
+   */
+  finish(): Promise<void>;
+}
+
+/** Where bytes wait outside of memory until they are wanted. */
+export interface Overflow extends AsyncDisposable {
+  /** Resolves with the position of the bytes, which may then be overwritten. One call at a time. */
+  append(bytes: Uint8Array): Promise<number>;
+  /** Fills the beginning of `target` with bytes from `position`, at least one. */
+  readSync(target: Uint8Array, position: number): number;
+}
+
+/** A tar that can be read from its start to its end, any number of times, and each time at a price. */
+export interface SequentialAccess {
+  readonly size: number;
+  /** Starts to read. */
+  stream(ctx: Context): TarStream;
+  /** Makes a place for content that is wanted later than it comes; undefined where no file may be made. */
+  readonly openOverflow: (() => Promise<Overflow>) | undefined;
+}
+
+/** How the content of a layer can be read. */
+export type LayerContent = RandomAccess | SequentialAccess;
+
+/** Whether it can be read at any position. */
+export function isRandomAccess(content: LayerContent): content is RandomAccess {
+  return 'readSync' in content;
+}
+
 /** An open layer: its uncompressed tar. */
-export interface LayerTar extends RandomAccess, AsyncDisposable {
+export interface LayerTar extends AsyncDisposable {
+  /** Of the tar, in bytes. */
+  readonly size: number;
+  /** What the tar holds, in its order. May be iterated any number of times, with no wait. */
+  entries(): Iterable<Entry>;
+  readonly content: LayerContent;
   /**
    * Resolves once digest, size and diff_id of all bytes were checked, rejects with `DIGEST_MISMATCH`; and with
    * `SOURCE_CHANGED` when the file was written to since it was opened. The bytes may be used before; nothing made from
@@ -61,6 +104,17 @@ export interface Repository {
 export interface OpenOptions {
   /** Bytes of the tar, at most, where it must be decompressed first; `LIMIT_EXCEEDED` past it. */
   readonly maxBytes?: number;
+  /**
+   * `random`: the content is wanted at any position. `headers`: the content is not wanted. Default: as the medium gives it
+   * best.
+   */
+  readonly access?: 'random' | 'headers';
+}
+
+/** The content of a layer that was opened with `access: 'random'`. */
+export function randomContent({ content }: LayerTar): RandomAccess {
+  if (isRandomAccess(content)) return content;
+  throw bug('a layer was opened to be read in order and is read at any position');
 }
 
 /** A blob of a source. */
@@ -77,7 +131,9 @@ export interface StoredBlob {
 export interface Layer extends StoredBlob {
   /** Digest of the uncompressed tar, as the configuration claims. */
   readonly diffId: Digest;
-  /** Opens the tar. A medium that cannot be read at any position spools, and removes the spool on dispose. */
+  /**
+   * Opens the tar. Where the medium cannot be read as it is wanted, a temporary file is made, and removed on dispose.
+   */
   open(ctx: Context, options?: OpenOptions): Promise<LayerTar>;
 }
 

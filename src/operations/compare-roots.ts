@@ -1,7 +1,7 @@
 // Where two root file systems differ, path by path: both are walked in canonical order side by side.
 import { printable } from '../core/bytes.ts';
 import type { PlanStep } from '../flatten/plan.ts';
-import type { RandomAccess } from '../image/image.ts';
+import { type RandomAccess, randomContent } from '../image/image.ts';
 import { formatPaxTime } from '../tar/pax.ts';
 import { contentReader, firstDifference } from './content-reader.ts';
 import type { DifferenceList } from './difference-list.ts';
@@ -10,12 +10,14 @@ import type { OpenRoot } from './root.ts';
 /** Between two moments at which a comparison may be interrupted. */
 const SLICE_STEPS = 1024;
 
-/** Adds every path that differs to `list`, yielding where it may be interrupted. Content is only read where the sizes are equal. */
+/** Adds every path that differs to `list`, yielding where it may be interrupted. Both must be open for random access. Content is only read where the sizes are equal. */
 export function* compareRoots(
   a: OpenRoot,
   b: OpenRoot,
   list: DifferenceList,
 ): Generator<undefined, void, undefined> {
+  const layersA = a.layers.map(randomContent);
+  const layersB = b.layers.map(randomContent);
   const stepsA = a.plan.steps()[Symbol.iterator]();
   const stepsB = b.plan.steps()[Symbol.iterator]();
   let nextA = stepsA.next();
@@ -36,7 +38,7 @@ export function* compareRoots(
       list.add('path', shown(nextB.value), 'only in B');
       nextB = stepsB.next();
     } else if (!nextA.done && !nextB.done) {
-      yield* compareSteps(nextA.value, nextB.value, a.layers, b.layers, list);
+      yield* compareSteps(nextA.value, nextB.value, layersA, layersB, list);
       nextA = stepsA.next();
       nextB = stepsB.next();
     }

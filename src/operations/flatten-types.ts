@@ -4,6 +4,7 @@ import type { MergePolicy, Warning } from '../flatten/policy.ts';
 import type { RemovedSummary } from '../flatten/removed.ts';
 import type { Platform } from '../image/image.ts';
 import type { RegistryChoice } from '../registry/registry.ts';
+import type { SpoolMode } from '../transport/spool-mode.ts';
 
 /** How an engine is found and registries are reached; all optional, as docker and skopeo have them. */
 export interface MediaOptions extends RegistryChoice {
@@ -57,6 +58,10 @@ export interface FlattenRequest extends MediaOptions {
   readonly jobs?: number;
   /** Plan and report, write nothing. */
   readonly dryRun?: boolean;
+  /** Where the bytes of compressed layers lie between the two passes. Default `auto`: by size and free space. */
+  readonly spool?: SpoolMode;
+  /** Folder of a cache for fetched layers and for the headers of compressed ones. Default: none. */
+  readonly cache?: string;
 }
 
 /** One platform of the result. */

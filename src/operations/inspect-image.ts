@@ -27,6 +27,7 @@ export async function inspectImage(
     for (const one of set.images) {
       const rootOptions = {
         jobs: system.cores,
+        access: 'headers' as const,
         allowNondistributable: true,
         ...(options.policy === undefined ? {} : { policy: options.policy }),
       };

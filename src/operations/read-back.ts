@@ -11,6 +11,12 @@ import { compareSets } from './verify-images.ts';
 
 /** Refuses what could not be read back, before anything is written. */
 export function checkReadable(request: FlattenRequest, destinations: readonly Destination[]): void {
+  if (request.verify === true && request.spool === 'none') {
+    throw new ShipperError(
+      'USAGE',
+      'Cannot compare content without a temporary file: --verify and --spool none exclude each other',
+    );
+  }
   if (request.verify !== true || !destinations.some(({ location }) => isStdout(location))) return;
   throw new ShipperError(
     'USAGE',

@@ -5,11 +5,18 @@ import { isShipperError, ShipperError } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
 import { inSlices } from '../core/slices.ts';
 import { emitPlan } from '../flatten/emit.ts';
+import { Followers } from '../flatten/follow.ts';
 import { type FlatPlan, planInSlices } from '../flatten/plan.ts';
 import { DEFAULT_POLICY, type MergePolicy, Warnings } from '../flatten/policy.ts';
-import type { Image, LayerProducer, LayerTar } from '../image/image.ts';
+import { STASH_BYTES } from '../flatten/stash.ts';
+import {
+  type Image,
+  isRandomAccess,
+  type LayerProducer,
+  type LayerTar,
+  type OpenOptions,
+} from '../image/image.ts';
 import { isNondistributable } from '../image/media-types.ts';
-import { scanTar } from '../tar/scan.ts';
 import { sameContentIn } from './content-reader.ts';
 import type { KeptLayers } from './kept-layers.ts';
 
@@ -23,6 +30,10 @@ export interface RootOptions {
   readonly kept?: KeptLayers;
   /** Patterns of paths that are left out. Default none. */
   readonly exclude?: readonly string[];
+  /** How the content is wanted: by default in the order of the plan. */
+  readonly access?: OpenOptions['access'];
+  /** What may wait in memory of layers that are read in their own order, in bytes. */
+  readonly stashBytes?: number;
 }
 
 /** An image whose layers are open. Dispose it. */
@@ -55,24 +66,33 @@ export async function openRoot(
   try {
     await runAll(
       image.layers.map((layer, index) => async () => {
-        layers[index] = await layer.open(ctx, { maxBytes: maxLayerBytes(options) });
+        layers[index] = await layer.open(ctx, openOptions(options));
       }),
       options.jobs,
     );
     throwIfAborted(ctx);
+    const contents = layers.map(({ content }) => content);
     const planning = planInSlices(
-      layers.map((tar) => () => scanTar(tar)),
+      layers.map((tar) => () => tar.entries()),
       { ...DEFAULT_POLICY, ...options.policy },
       warningsOf(image),
       {
         keptLayers: kept.layers,
         exclude: options.exclude ?? [],
-        sameContent: sameContentIn(layers),
+        sameContent: sameContentIn(contents.filter(isRandomAccess)),
       },
     );
     const plan = await inSlices(ctx, planning);
-    const produce: LayerProducer['produce'] = (context, sink) =>
-      emitPlan(context, plan, layers, sink);
+    const stashBytes = options.stashBytes ?? STASH_BYTES;
+    const produce: LayerProducer['produce'] = async (context, sink) => {
+      try {
+        await using followers = new Followers(context, plan, contents, stashBytes);
+        await emitPlan(context, plan, followers.sources, sink);
+        await followers.finish();
+      } catch (error) {
+        throw inImageOnce(error, image);
+      }
+    };
     return {
       image,
       layers,
@@ -90,6 +110,12 @@ export async function openRoot(
     await close();
     throw inImage(error, image);
   }
+}
+
+function openOptions(options: RootOptions): OpenOptions {
+  // Files above kept layers are compared with those in them.
+  const access = (options.kept?.layers ?? 0) > 0 ? 'random' : options.access;
+  return { maxBytes: maxLayerBytes(options), ...(access === undefined ? {} : { access }) };
 }
 
 /**
@@ -130,6 +156,11 @@ function refuseForeign(image: Image, isAllowed: boolean): void {
       hint: 'A flat image would carry its content along; --allow-nondistributable says that this is intended',
     },
   );
+}
+
+/** The same for what comes up while the content is read, which may be somebody else's failure: a sink's. */
+function inImageOnce(error: unknown, image: Image): unknown {
+  return isShipperError(error) && error.details.layer !== undefined ? inImage(error, image) : error;
 }
 
 /** The same error, saying in which layer of which image it came up. */

@@ -4,14 +4,15 @@ import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
 import { algorithmOf } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
-import type {
-  ImageSink,
-  Layer,
-  LayerProducer,
-  LayerTar,
-  MediaFamily,
-  StoredContent,
-  StoredLayer,
+import {
+  type ImageSink,
+  type Layer,
+  type LayerProducer,
+  type LayerTar,
+  type MediaFamily,
+  randomContent,
+  type StoredContent,
+  type StoredLayer,
 } from '../image/image.ts';
 import { layerType } from '../image/media-types.ts';
 import type { OpenRoot } from './root.ts';
@@ -125,9 +126,10 @@ function producerOf(tar: LayerTar): LayerProducer {
     name: 'a kept layer',
     size: tar.size,
     async produce(_ctx, sink) {
+      const content = randomContent(tar);
       for (let at = 0; at < tar.size; ) {
         const space = sink.space();
-        const read = tar.readSync(space.subarray(0, tar.size - at), at);
+        const read = content.readSync(space.subarray(0, tar.size - at), at);
         if (read === 0) throw changed();
         at += read;
         await sink.filled(read);

@@ -130,6 +130,7 @@ async function comparePair(
 ): Promise<VerifiedPlatform> {
   const rootOptions = {
     jobs: system.cores,
+    access: 'random' as const,
     allowNondistributable: options.allowNondistributable,
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   };

@@ -34,6 +34,7 @@ export function nodeFiles(): Files {
     remove: (path) => during('remove', path, async () => (await extra()).remove(path)),
     syncDirectory: (path) => during('flush', path, () => syncDirectory(path)),
     appendText: (path, text) => during('write', path, () => fs.appendFile(path, text)),
+    touch: (path) => during('touch', path, () => touch(path)),
     freeBytes: (path) =>
       during('examine', path, async () => {
         const { bavail, bsize } = await fs.statfs(path);
@@ -149,6 +150,7 @@ function factsOf(stat: BigIntStats): FileFacts {
     size: Number(stat.size),
     version: `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`,
     mtimeMs: Number(stat.mtimeMs),
+    usedMs: Number(stat.atimeMs),
     mode: Number(stat.mode) & 0o777,
   };
 }
@@ -192,6 +194,12 @@ async function readCapped(path: string, maxBytes: number): Promise<Uint8Array> {
     length += read;
   }
   return buffer.subarray(0, length);
+}
+
+async function touch(path: string): Promise<void> {
+  const { mtimeNs } = await fs.stat(path, { bigint: true });
+  // Whole seconds: a number holds no more of a time than that without rounding.
+  await fs.utimes(path, new Date(), Number(mtimeNs / 1_000_000_000n));
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -170,9 +170,43 @@ class Room {
 }
 
 /**
- * Copies a stream into a spool; returns its length. The next chunk is read while the last one is written. Small chunks are
- * written together: a socket gives 64 KiB at a time, and handing each to a thread would take longer than writing it.
+ * Writes to a spool one chunk behind the other. Small chunks are written together: a socket gives 64 KiB at a time, and
+ * handing each to a thread would take longer than writing it.
  */
+export class SpoolWriter {
+  readonly #room: Room;
+  readonly #batch: BatchWriter;
+  #length = 0;
+
+  constructor(system: System, spool: TempFile) {
+    this.#room = new Room(system.files, spool.file.path);
+    this.#batch = new BatchWriter(spool.file);
+  }
+
+  /** Bytes that were given. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Takes a chunk, which may be overwritten once it resolves. */
+  async write(chunk: Uint8Array): Promise<void> {
+    if (!this.#room.take(chunk.length)) await this.#room.ask(chunk.length);
+    await this.#batch.take(chunk);
+    this.#length += chunk.length;
+  }
+
+  /** Resolves when everything was written. More may follow. */
+  finish(): Promise<void> {
+    return this.#batch.finish();
+  }
+
+  /** Resolves when nothing is being written, also after a failure: the file must not be closed under a write. */
+  settle(): Promise<void> {
+    return this.#batch.settle();
+  }
+}
+
+/** Copies a stream into a spool; returns its length. The next chunk is read while the last one is written. */
 export async function spoolStream(
   system: System,
   ctx: Context,
@@ -180,17 +214,14 @@ export async function spoolStream(
   stream: AsyncIterable<Uint8Array>,
   onChunk?: (bytes: number) => void,
 ): Promise<number> {
-  const room = new Room(system.files, spool.file.path);
-  const writer = new BatchWriter(spool.file);
+  const writer = new SpoolWriter(system, spool);
   try {
     for await (const chunk of untilAborted(ctx.signal, stream)) {
-      if (!room.take(chunk.length)) await room.ask(chunk.length);
-      await writer.take(chunk);
+      await writer.write(chunk);
       onChunk?.(chunk.length);
     }
     await writer.finish();
   } finally {
-    // Also after a failure: the file must not be closed under a write.
     await writer.settle();
   }
   return writer.length;

@@ -76,6 +76,8 @@ export interface FileFacts {
   /** `dev:ino:size:mtimeNs`: changes when the content may have changed. */
   readonly version: string;
   readonly mtimeMs: number;
+  /** When it was last read or touched, as far as the file system keeps that. */
+  readonly usedMs?: number;
   /** Permission bits, where the file system has any. */
   readonly mode?: number;
 }
@@ -103,6 +105,8 @@ export interface Files {
   syncDirectory(path: string): Promise<void>;
   /** Adds to the end of a file, made where it is missing. */
   appendText(path: string, text: string): Promise<void>;
+  /** Says that a file is in use now. Its own time stays, less what is below a second, so that it counts as unchanged. */
+  touch(path: string): Promise<void>;
   /** Bytes that an ordinary user can still write where `path` is. */
   freeBytes(path: string): Promise<number>;
   /** Names this process so that a later run can tell its left-overs: see `spool.ts`. */

@@ -18,15 +18,23 @@ const NEAR_BYTES = 32_768;
 const NONE = Buffer.alloc(0);
 
 /** The entries of a tar in their order. Reads while it is iterated; may be started again. */
-export function* scanTar(source: TarBytes): Generator<Entry, void, undefined> {
+export function scanTar(source: TarBytes): Generator<Entry, void, undefined> {
   const window = new ReadWindow(source);
+  return readEntries(source.size, (at, length) => window.bytes(at, length));
+}
+
+/** Drives the grammar over a tar of `size` bytes. What `bytes` gives is used before it is called again. */
+export function* readEntries(
+  size: number,
+  bytes: (at: number, length: number) => Buffer,
+): Generator<Entry, void, undefined> {
   const parser = parseTar();
   let step = parser.next();
   while (!step.done) {
     const { value } = step;
-    if (value.kind === 'read') step = parser.next(window.bytes(value.at, value.length));
+    if (value.kind === 'read') step = parser.next(bytes(value.at, value.length));
     else {
-      if (value.dataOffset + value.storedSize > source.size) {
+      if (value.dataOffset + value.storedSize > size) {
         throw corrupt('the tar ends in the middle of the content', value.headerOffset);
       }
       yield value;

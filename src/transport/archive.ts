@@ -13,6 +13,7 @@ import { BLOCK, type Entry } from '../tar/entry.ts';
 import { parseTar } from '../tar/parser.ts';
 import { cleanPath } from '../tar/path.ts';
 import { scanTar } from '../tar/scan.ts';
+import { joined, take } from './peek.ts';
 import { type Region, readRegion, streamRegion } from './region.ts';
 
 /** A member as stored: bytes, or a name for another member. */
@@ -82,22 +83,6 @@ export async function openArchiveStream(
   }
 }
 
-/** Reads on until `taken` has `bytes` bytes, or all that there are; returns them as one. */
-async function take(
-  iterator: AsyncIterator<Uint8Array>,
-  taken: Uint8Array[],
-  bytes: number,
-): Promise<Buffer> {
-  let length = taken.reduce((sum, chunk) => sum + chunk.length, 0);
-  while (length < bytes) {
-    const next = await iterator.next();
-    if (next.done) break;
-    taken.push(next.value);
-    length += next.value.length;
-  }
-  return Buffer.concat(taken);
-}
-
 /** What is no tar from its first block on is not spooled to the end, which may never come. */
 function checkStart(head: Buffer, name: string): void {
   if (head.length < BLOCK) return;
@@ -114,18 +99,6 @@ function checkStart(head: Buffer, name: string): void {
 
 function withoutMembers(name: string): ShipperError {
   return new ShipperError('BAD_ARCHIVE', `Cannot open ${name}: it is an archive without members`);
-}
-
-async function* joined(
-  first: readonly Uint8Array[],
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* first;
-  try {
-    for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
-  } finally {
-    await rest.return?.();
-  }
 }
 
 function sniffOuter(head: Uint8Array, name: string): 'plain' | 'gzip' | 'zstd' {

@@ -11,12 +11,12 @@ import {
   parseReference,
   withDefaultTag,
 } from '../image/reference.ts';
-import type { System } from '../system/system.ts';
 import { BLOCK } from '../tar/entry.ts';
 import { openArchiveStream } from './archive.ts';
 import { archiveBlobs } from './blob-store.ts';
 import { dockerArchiveSource } from './docker-source.ts';
 import { foreignHint } from './foreign-transports.ts';
+import type { LayerOpener } from './layer-opener.ts';
 import { ociSource } from './oci-source.ts';
 
 /** The name that the engine is asked for: an id as it is, everything else with a tag. */
@@ -26,13 +26,13 @@ export function engineName(reference: string): string {
 }
 
 /** An engine's image as a source; `NOT_FOUND` when the engine does not have it. Does not own the engine. */
-export function daemonSource(system: System, engine: Engine, reference: string): ImageSource {
+export function daemonSource(opener: LayerOpener, engine: Engine, reference: string): ImageSource {
   const name = engineName(reference);
   let opened: ImageSource | undefined;
   return {
     name: `docker-daemon:${name}`,
     async read(ctx, platform) {
-      opened ??= await exportImage(system, ctx, engine, name, platform);
+      opened ??= await exportImage(opener, ctx, engine, name, platform);
       return opened.read(ctx, platform);
     },
     async [Symbol.asyncDispose]() {
@@ -42,7 +42,7 @@ export function daemonSource(system: System, engine: Engine, reference: string):
 }
 
 async function exportImage(
-  system: System,
+  opener: LayerOpener,
   ctx: Context,
   engine: Engine,
   name: string,
@@ -66,17 +66,17 @@ async function exportImage(
   const wanted = platform === undefined || givesAll ? undefined : formatPlatform(platform);
   const stream = whole(engine.saveImage(ctx, name, wanted), name, facts.endpoint);
   const label = `docker-daemon:${name}`;
-  const archive = await openArchiveStream(system, ctx, stream, label, image.sizeBytes);
+  const archive = await openArchiveStream(opener.system, ctx, stream, label, image.sizeBytes);
   // A graph driver knows an image by its configuration; the manifest in its archive is made up on the way.
   if (facts.store === 'containerd' && archive.has('index.json')) {
-    return ociSource(system, archiveBlobs(archive), {
+    return ociSource(opener, archiveBlobs(archive), {
       name: label,
       reference: undefined,
       skipMissing: true,
       close: () => archive[Symbol.asyncDispose](),
     });
   }
-  return dockerArchiveSource(system, archive, undefined);
+  return dockerArchiveSource(opener, archive, undefined);
 }
 
 /** A tar ends with two blocks of zeros (`tar(5)`), and every engine writes them and nothing behind them. */

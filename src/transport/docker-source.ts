@@ -8,8 +8,8 @@ import { isObject, type JsonObject, member, parseJsonArray } from '../image/json
 import { isNondistributable, layerType, typesOf } from '../image/media-types.ts';
 import { matchesPlatform } from '../image/platform.ts';
 import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
-import type { System } from '../system/system.ts';
 import type { Archive } from './archive.ts';
+import type { LayerOpener } from './layer-opener.ts';
 import { readWhole } from './region.ts';
 import { storedLayer } from './stored-layer.ts';
 
@@ -24,7 +24,7 @@ interface SavedImage {
 
 /** A `docker save` archive as a source. */
 export function dockerArchiveSource(
-  system: System,
+  opener: LayerOpener,
   archive: Archive,
   reference: string | undefined,
 ): ImageSource {
@@ -33,7 +33,7 @@ export function dockerArchiveSource(
     async read(_ctx, platform) {
       const listed = readManifest(archive);
       const saved = selectImage(listed, reference, archive.name);
-      const image = readImage(system, archive, saved, reference);
+      const image = readImage(opener, archive, saved, reference);
       if (platform !== undefined && !matchesPlatform(image.platform, platform)) {
         throw new ShipperError(
           'NOT_FOUND',
@@ -131,7 +131,7 @@ function listTags(images: readonly SavedImage[]): string {
 }
 
 function readImage(
-  system: System,
+  opener: LayerOpener,
   archive: Archive,
   saved: SavedImage,
   reference: string | undefined,
@@ -162,7 +162,7 @@ function readImage(
     manifest: undefined,
     config: { descriptor: { mediaType: typesOf('oci').config, digest, size: bytes.length }, bytes },
     layers: saved.layers.map((path, index) =>
-      archiveLayer(system, archive, saved, path, index, config.diffIds),
+      archiveLayer(opener, archive, saved, path, index, config.diffIds),
     ),
     tags: isTag ? [reference] : saved.tags.map(familiar),
   };
@@ -179,7 +179,7 @@ function checkConfigName(path: string, digest: string, what: string): void {
 }
 
 function archiveLayer(
-  system: System,
+  opener: LayerOpener,
   archive: Archive,
   saved: SavedImage,
   path: string,
@@ -198,7 +198,7 @@ function archiveLayer(
     );
   }
   const descriptor: Descriptor = { mediaType, digest: diffId, size: region?.size ?? 0 };
-  return storedLayer(system, {
+  return storedLayer(opener, {
     descriptor,
     hasStoredDigest: false,
     diffId,

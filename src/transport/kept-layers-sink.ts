@@ -3,7 +3,13 @@
 // (`flatten.md` 6). An engine that lacks one says so, and gets them all.
 import type { Context } from '../core/context.ts';
 import { bug, isShipperError } from '../core/errors.ts';
-import type { FinishedImage, ImageSink, Layer, RandomAccess } from '../image/image.ts';
+import {
+  type FinishedImage,
+  type ImageSink,
+  type Layer,
+  type RandomAccess,
+  randomContent,
+} from '../image/image.ts';
 import { createSpool, requireSpace, type TempFile } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import { BLOCK, padded } from '../tar/entry.ts';
@@ -101,8 +107,8 @@ export class KeptLayersSink implements ImageSink {
       if ('spool' in part) yield* member(layerMember(at), spooled(part));
       else if (leavesOut) yield memberHeader(layerMember(at), 0, false);
       else {
-        await using tar = await part.kept.open(ctx);
-        yield* member(layerMember(at), tar);
+        await using tar = await part.kept.open(ctx, { access: 'random' });
+        yield* member(layerMember(at), randomContent(tar));
         await tar.verified();
       }
     }

@@ -3,8 +3,8 @@ import { ShipperError } from '../core/errors.ts';
 import type { ImageSource } from '../image/image.ts';
 import { type ParsedIndex, parseManifest } from '../image/manifest.ts';
 import { OCI_INDEX } from '../image/media-types.ts';
-import type { System } from '../system/system.ts';
 import { type BlobStore, readMetadata } from './blob-store.ts';
+import type { LayerOpener } from './layer-opener.ts';
 import { selectFromLayout } from './oci-select.ts';
 import { type ContentStore, SetReader } from './set-reader.ts';
 import { storedLayer } from './stored-layer.ts';
@@ -21,7 +21,7 @@ export interface OciSourceOptions {
 
 /** A layout as a source. */
 export function ociSource(
-  system: System,
+  opener: LayerOpener,
   store: BlobStore,
   options: OciSourceOptions,
 ): ImageSource {
@@ -33,7 +33,7 @@ export function ociSource(
         throw new ShipperError('BAD_ARCHIVE', `Cannot open ${options.name}: it has no index.json`);
       const index = parseManifest(bytes, OCI_INDEX, `index.json of ${options.name}`) as ParsedIndex;
       const { entries, tags, others } = selectFromLayout(index, options.reference, options.name);
-      const reader = new SetReader(contentOf(system, store, options), ctx, platform);
+      const reader = new SetReader(contentOf(opener, store, options), ctx, platform);
       await reader.readEntries(entries, 1, tags);
       return { ...reader.finish(entries.length > 1), imagesInMedium: others + 1 };
     },
@@ -44,7 +44,7 @@ export function ociSource(
 }
 
 /** The blobs of a layout as content. */
-function contentOf(system: System, store: BlobStore, options: OciSourceOptions): ContentStore {
+function contentOf(opener: LayerOpener, store: BlobStore, options: OciSourceOptions): ContentStore {
   return {
     name: options.name,
     has: async (digest) => !options.skipMissing || (await store.has(digest)),
@@ -52,7 +52,7 @@ function contentOf(system: System, store: BlobStore, options: OciSourceOptions):
     config: (_ctx, descriptor, what) => readMetadata(store, descriptor, what),
     layer(descriptor, diffId, index) {
       const open = () => store.open(descriptor.digest);
-      return storedLayer(system, { descriptor, hasStoredDigest: true, diffId, index, open });
+      return storedLayer(opener, { descriptor, hasStoredDigest: true, diffId, index, open });
     },
   };
 }

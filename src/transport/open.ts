@@ -8,7 +8,9 @@ import type { System } from '../system/system.ts';
 import { type Archive, openArchiveFile, openArchiveStream } from './archive.ts';
 import { openArchiveSink } from './archive-sink.ts';
 import { archiveBlobs, folderBlobs } from './blob-store.ts';
+import { LayerCache } from './cache.ts';
 import { dockerArchiveSource } from './docker-source.ts';
+import { type LayerOpener, layerOpener } from './layer-opener.ts';
 import { openLayoutSink } from './layout-sink.ts';
 import {
   formatLocation,
@@ -20,6 +22,7 @@ import {
 } from './location.ts';
 import { ociSource } from './oci-source.ts';
 import type { SinkOptions } from './sink.ts';
+import type { SpoolMode } from './spool-mode.ts';
 import { openStdoutSink } from './stdout-sink.ts';
 
 /** Which engine is meant where none is named, and how registries are reached. */
@@ -28,16 +31,29 @@ export interface MediaChoice extends RegistryChoice {
   readonly host?: string;
 }
 
+/** How a run reads. */
+export interface TransportOptions extends MediaChoice {
+  /** Where the bytes of compressed layers lie between the passes. Default `auto`. */
+  readonly spool?: SpoolMode;
+  /** Folder of a cache for layers that are fetched, and for the headers of compressed ones. Default: none. */
+  readonly cache?: string;
+}
+
 /** Opens sources and sinks; one engine and one registry client serve them all. Dispose it last. */
 export class Transports implements AsyncDisposable {
   readonly #system: System;
   readonly #choice: MediaChoice;
+  readonly #opener: LayerOpener;
   #engine: Promise<Engine> | undefined;
   #registry: Promise<Registry> | undefined;
 
-  constructor(system: System, choice: MediaChoice) {
+  constructor(system: System, options: TransportOptions) {
     this.#system = system;
-    this.#choice = choice;
+    this.#choice = options;
+    this.#opener = layerOpener(system, {
+      ...(options.spool === undefined ? {} : { spool: options.spool }),
+      ...(options.cache === undefined ? {} : { cache: cacheIn(system, options.cache) }),
+    });
   }
 
   /** The engine that the docker command would talk to. */
@@ -73,19 +89,19 @@ export class Transports implements AsyncDisposable {
       case 'docker':
         return this.#openRegistry(location.reference);
       case 'stdio':
-        return archiveSource(this.#system, await this.#openStdin(ctx), undefined, 'any');
+        return archiveSource(this.#opener, await this.#openStdin(ctx), undefined, 'any');
       case 'path':
         return this.#openPath(ctx, location.path, undefined, name);
       case 'docker-archive':
         return archiveSource(
-          this.#system,
+          this.#opener,
           await this.#openArchive(ctx, location.path, name),
           location.reference,
           'docker',
         );
       case 'oci-archive':
         return archiveSource(
-          this.#system,
+          this.#opener,
           await this.#openArchive(ctx, location.path, name),
           location.reference,
           'oci',
@@ -134,7 +150,7 @@ export class Transports implements AsyncDisposable {
 
   async #openDaemon(reference: string): Promise<ImageSource> {
     const { daemonSource } = await import('./daemon-source.ts');
-    return daemonSource(this.#system, await this.engine(), reference);
+    return daemonSource(this.#opener, await this.engine(), reference);
   }
 
   async #openDaemonSink(ctx: Context, reference: string, options: SinkOptions): Promise<ImageSink> {
@@ -151,7 +167,7 @@ export class Transports implements AsyncDisposable {
 
   async #openRegistry(reference: string): Promise<ImageSource> {
     const { registrySource } = await import('./registry-source.ts');
-    return registrySource(this.#system, await this.registry(), reference);
+    return registrySource(this.#opener, await this.registry(), reference);
   }
 
   async #openRegistrySink(reference: string, options: SinkOptions): Promise<ImageSink> {
@@ -172,7 +188,7 @@ export class Transports implements AsyncDisposable {
   ): Promise<ImageSource> {
     const facts = await this.#system.files.stat(resolvePath(this.#system, path));
     if (facts?.kind === 'directory') return this.#openFolder(path, reference, name);
-    return archiveSource(this.#system, await this.#openArchive(ctx, path, name), reference, 'any');
+    return archiveSource(this.#opener, await this.#openArchive(ctx, path, name), reference, 'any');
   }
 
   async #openFolder(
@@ -194,7 +210,7 @@ export class Transports implements AsyncDisposable {
         { path: folder },
       );
     }
-    return ociSource(this.#system, store, {
+    return ociSource(this.#opener, store, {
       name,
       reference,
       skipMissing: false,
@@ -257,7 +273,7 @@ function isEngineChosen({ env }: System, { context, host }: MediaChoice): boolea
 
 /** `any` prefers the layout, which knows platforms and attestations; `manifest.json` is the view of `docker-archive:`. */
 function archiveSource(
-  system: System,
+  opener: LayerOpener,
   archive: Archive,
   reference: string | undefined,
   view: 'docker' | 'oci' | 'any',
@@ -265,12 +281,24 @@ function archiveSource(
   const isLayout = archive.has('index.json') && archive.has('oci-layout');
   const isSaved = archive.has('manifest.json');
   if (view === 'docker' || (view === 'any' && !isLayout)) {
-    return dockerArchiveSource(system, archive, reference);
+    return dockerArchiveSource(opener, archive, reference);
   }
-  return ociSource(system, archiveBlobs(archive), {
+  return ociSource(opener, archiveBlobs(archive), {
     name: archive.name,
     reference,
     skipMissing: isSaved,
     close: () => archive[Symbol.asyncDispose](),
   });
+}
+
+/** The caches of a machine: runs side by side share what they fetch. */
+const caches = new WeakMap<System, Map<string, LayerCache>>();
+
+function cacheIn(system: System, folder: string): LayerCache {
+  const known = caches.get(system) ?? new Map<string, LayerCache>();
+  caches.set(system, known);
+  const path = resolvePath(system, folder);
+  const cache = known.get(path) ?? new LayerCache(system, path);
+  known.set(path, cache);
+  return cache;
 }

@@ -25,10 +25,11 @@ export async function* streamRegion(
   ctx: Context,
   region: Region,
   offset = 0,
+  chunkBytes: number = CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (let at = offset; at < region.size; ) {
     throwIfAborted(ctx);
-    const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, region.size - at));
+    const chunk = Buffer.allocUnsafeSlow(Math.min(chunkBytes, region.size - at));
     const read = readRegion(region, chunk, at);
     if (read === 0) throw becameShorter(region);
     at += read;

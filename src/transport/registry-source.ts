@@ -3,14 +3,7 @@ import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type {
-  Descriptor,
-  ImageSource,
-  Layer,
-  Platform,
-  Repository,
-  StoredContent,
-} from '../image/image.ts';
+import type { Descriptor, ImageSource, Layer, Platform, Repository } from '../image/image.ts';
 import type { IndexEntry } from '../image/manifest.ts';
 import {
   familiarReference,
@@ -19,10 +12,9 @@ import {
   withDefaultTag,
 } from '../image/reference.ts';
 import type { FetchedManifest, Registry } from '../registry/registry.ts';
-import type { System } from '../system/system.ts';
+import type { LayerOpener } from './layer-opener.ts';
 import { type ContentStore, SetReader } from './set-reader.ts';
-import { skipBytes } from './skip-bytes.ts';
-import { spooledLayer } from './spooled-layer.ts';
+import { streamedLayer } from './streamed-layer.ts';
 
 /** A reference of a registry with its tag, as `docker://` takes it. */
 export function registryReference(text: string): Reference {
@@ -30,7 +22,7 @@ export function registryReference(text: string): Reference {
 }
 
 /** The image that a reference names; `NOT_FOUND` when the registry does not have it. Does not own the registry. */
-export function registrySource(system: System, registry: Registry, text: string): ImageSource {
+export function registrySource(opener: LayerOpener, registry: Registry, text: string): ImageSource {
   const reference = registryReference(text);
   const name = `docker://${familiarReference(reference)}`;
   let fetched: FetchedManifest | undefined;
@@ -38,7 +30,7 @@ export function registrySource(system: System, registry: Registry, text: string)
     name,
     async read(ctx, platform) {
       fetched ??= await registry.manifest(ctx, reference, reference.digest ?? reference.tag ?? '');
-      const store = new RegistryContent(system, registry, reference, name, fetched);
+      const store = new RegistryContent(opener, registry, reference, name, fetched);
       return await readSet(ctx, store, fetched.descriptor, reference, platform);
     },
     async [Symbol.asyncDispose]() {},
@@ -62,20 +54,20 @@ async function readSet(
 /** Content of one repository. */
 class RegistryContent implements ContentStore {
   readonly name: string;
-  readonly #system: System;
+  readonly #opener: LayerOpener;
   readonly #registry: Registry;
   readonly #repository: Repository;
   readonly #root: FetchedManifest;
 
   constructor(
-    system: System,
+    opener: LayerOpener,
     registry: Registry,
     repository: Repository,
     name: string,
     root: FetchedManifest,
   ) {
     this.name = name;
-    this.#system = system;
+    this.#opener = opener;
     this.#registry = registry;
     this.#repository = { domain: repository.domain, path: repository.path };
     this.#root = root;
@@ -105,14 +97,8 @@ class RegistryContent implements ContentStore {
 
   layer(descriptor: Descriptor, diffId: Digest, index: number): Layer {
     const fetch = (ctx: Context) => this.#registry.blob(ctx, this.#repository, descriptor);
-    // Passed on without a file: a stream that is wanted from its middle is begun anew.
-    const streamed = (ctx: Context): StoredContent => ({
-      size: descriptor.size,
-      stream: (offset) => skipBytes(fetch(ctx), offset),
-      async [Symbol.asyncDispose]() {},
-    });
-    const layer = spooledLayer(this.#system, { descriptor, diffId, index, fetch });
-    return { ...layer, origin: this.#repository, openStored: async (ctx) => streamed(ctx) };
+    const layer = streamedLayer(this.#opener, { descriptor, diffId, index, fetch });
+    return { ...layer, origin: this.#repository };
   }
 }
 

@@ -30,11 +30,4 @@ describe('help', () => {
       for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
     }
   });
-
-  it('lists only options that work', async () => {
-    const { out } = await runLine(['help', 'flatten']);
-    for (const later of ['--cache', '--spool']) {
-      expect(out).not.toContain(later);
-    }
-  });
 });

@@ -29,7 +29,7 @@ describe('main() makes requests', () => {
 
   it('with every option of flatten', async () => {
     const line =
-      'app -t a -t b:1 -o x.tar -o oci:y --platform linux/arm64 --compression zstd:9 --verify --timestamp 0 --history keep --label k=v --label e= --annotation org.x=1=2 --implicit-parents shadow --whiteouts oci --attestations fail --allow-nondistributable --max-output 1GiB --max-entries 9 --max-size 10MB --min-saving 5% --jobs 3 --host tcp://h';
+      'app -t a -t b:1 -o x.tar -o oci:y --platform linux/arm64 --compression zstd:9 --verify --timestamp 0 --history keep --label k=v --label e= --annotation org.x=1=2 --implicit-parents shadow --whiteouts oci --attestations fail --allow-nondistributable --max-output 1GiB --max-entries 9 --max-size 10MB --min-saving 5% --jobs 3 --spool none --cache dir --host tcp://h';
     expect(await requestOf(...line.split(' '))).toEqual({
       source: 'app',
       tags: ['a', 'b:1'],
@@ -52,6 +52,8 @@ describe('main() makes requests', () => {
       maxSizeBytes: 10_000_000,
       minSavingPercent: 5,
       jobs: 3,
+      spool: 'none',
+      cache: 'dir',
       host: 'tcp://h',
     });
   });

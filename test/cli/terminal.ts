@@ -216,6 +216,7 @@ function fakeFiles(files: Map<string, string>): Files {
       if (!FOLDERS.has(dirname(path))) refuse('write');
       files.set(path, (files.get(path) ?? '') + more);
     },
+    touch: () => refuse('touch'),
     freeBytes: () => refuse('examine'),
     owner: { tag: 'test-1-1', isDead: () => undefined, onExitRemove: () => () => {} },
   };

@@ -100,12 +100,19 @@ describe('K3: a small disk', () => {
   it('for temporary files', async () => {
     using place = processPlace();
     writeFileSync(place.path('x.tar'), large('gzip'));
-    const { status, stderr } = await onSmallDisk(place, place.tmp, ARGS);
+    const { status, stderr } = await onSmallDisk(place, place.tmp, [...ARGS, '--spool', 'tar']);
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /^shipper: Cannot .*: Cannot write .*\/tmp.*(?:free|no space).*\n(?: {2}hint: .*\n)?$/,
     );
     expect(place.names()).toEqual(['x.tar']);
+  });
+
+  it('is done without where nobody asks for temporary files', async () => {
+    using place = processPlace();
+    writeFileSync(place.path('x.tar'), large('gzip'));
+    const { status, stderr } = await onSmallDisk(place, place.tmp, ARGS);
+    expect([status, stderr]).toEqual([0, '']);
   });
 
   it('for the output: told before anything is written', async () => {

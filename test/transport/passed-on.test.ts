@@ -11,6 +11,7 @@ import type { System } from '../../src/system/system.ts';
 import { folderBlobs } from '../../src/transport/blob-store.ts';
 import { copyStored } from '../../src/transport/copy-stored.ts';
 import { GraphDriverSink } from '../../src/transport/graph-driver-sink.ts';
+import { layerOpener } from '../../src/transport/layer-opener.ts';
 import { ociSource } from '../../src/transport/oci-source.ts';
 import { testContext } from '../engine/support.ts';
 import { refusalOf, type Workplace, workplace } from '../operations/workplace.ts';
@@ -113,7 +114,10 @@ describe('a flat layer for a graph driver', () => {
     await flatLayout(place, 'none');
     const blobs = folderBlobs(place.system, place.path('flat'), 'flat');
     const options = { name: 'flat', reference: undefined, skipMissing: false };
-    const source = ociSource(place.system, blobs, { ...options, close: async () => undefined });
+    const source = ociSource(layerOpener(place.system), blobs, {
+      ...options,
+      close: async () => undefined,
+    });
     const [image] = (await source.read(testContext())).images;
     if (image === undefined) throw new Error('no image');
     return image;

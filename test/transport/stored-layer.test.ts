@@ -4,8 +4,9 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { interruption } from '../../src/core/context.ts';
 import { digestOf } from '../../src/core/digest.ts';
-import type { Layer } from '../../src/image/image.ts';
+import { type Layer, randomContent } from '../../src/image/image.ts';
 import type { System, Threads } from '../../src/system/system.ts';
+import { layerOpener } from '../../src/transport/layer-opener.ts';
 import { storedLayer } from '../../src/transport/stored-layer.ts';
 import { testContext } from '../engine/support.ts';
 import { refusalOf, workplace } from '../operations/workplace.ts';
@@ -14,7 +15,7 @@ const MIB = 1_048_576;
 const TAR = new Uint8Array(3 * MIB);
 
 function layerOf(system: System, path: string, stored: Uint8Array): Layer {
-  return storedLayer(system, {
+  return storedLayer(layerOpener(system), {
     descriptor: { mediaType: 'x', digest: digestOf(stored), size: stored.length },
     hasStoredDigest: true,
     diffId: digestOf(TAR),
@@ -56,6 +57,8 @@ describe('a stored layer', () => {
     const layer = layerOf(place.system, place.path(place.write('blob', TAR)), TAR);
     const open = await layer.open(testContext());
     await open[Symbol.asyncDispose]();
-    expect(() => open.readSync(new Uint8Array(1), 0)).toThrow('is used after it was closed');
+    expect(() => randomContent(open).readSync(new Uint8Array(1), 0)).toThrow(
+      'is used after it was closed',
+    );
   });
 });

@@ -1,6 +1,7 @@
 // The options of `shipper flatten`, and the request that they make.
 import type { Compression } from '../../blob/compressor.ts';
 import type { FlattenRequest } from '../../operations/flatten-types.ts';
+import { SPOOL_MODES, type SpoolMode } from '../../transport/spool-mode.ts';
 import {
   given,
   LIMIT_OPTIONS,
@@ -46,6 +47,8 @@ export interface FlattenFlags extends MediaFlags, MergeFlags, PlatformFlags {
   readonly minSaving?: number;
   readonly jobs?: number;
   readonly dryRun?: boolean;
+  readonly spool?: SpoolMode;
+  readonly cache?: string;
   readonly iidfile?: string;
   readonly digestfile?: string;
 }
@@ -191,6 +194,22 @@ const RUN_OPTIONS: readonly OptionSpec[] = [
     parse: countUpTo(1024),
     otherwise: 'all cores',
   },
+  {
+    flags: '--spool <MODE>',
+    about: 'compressed layers are kept in a temporary file as tar or as they are, or read twice',
+    group: RUN,
+    parse: choiceOf(SPOOL_MODES),
+    choices: SPOOL_MODES,
+    otherwise: 'auto: by size and free space',
+  },
+  {
+    flags: '--cache <DIR>',
+    about: 'keep layers and their headers in DIR, for the next image that has them',
+    group: RUN,
+    parse: parseWord,
+    value: 'folder',
+    otherwise: 'no cache',
+  },
 ];
 
 /** All of them, in the order of the help. */
@@ -228,6 +247,8 @@ export function flattenRequest(source: string, flags: FlattenFlags): FlattenRequ
       minSavingPercent: flags.minSaving,
       jobs: flags.jobs,
       dryRun: flags.dryRun,
+      spool: flags.spool,
+      cache: flags.cache,
     }),
   };
 }

@@ -1,0 +1,161 @@
+// The first reading of a layer that is not kept as a tar: every byte is checked, the headers are recorded.
+import { createHash } from 'node:crypto';
+import { decompress } from '../blob/decompress.ts';
+import { fastPacker } from '../blob/packer.ts';
+import { type Context, startTask } from '../core/context.ts';
+import { algorithmOf, type Digest, digestFromHex, shortDigest } from '../core/digest.ts';
+import { ShipperError } from '../core/errors.ts';
+import type { System } from '../system/system.ts';
+import { type Tape, TapeRecorder } from '../tar/tape.ts';
+import { ChunkPipe } from './chunk-pipe.ts';
+import type { KnownBytes } from './reread.ts';
+import { StoredTap } from './stored-tap.ts';
+
+/** What a layer claims to be. */
+export interface Claim {
+  readonly diffId: Digest;
+  /** Of the stored bytes, as far as the medium says. */
+  readonly digest: Digest | undefined;
+  readonly size: number | undefined;
+}
+
+/** A layer that was read once. */
+export interface Indexed {
+  readonly tape: Tape;
+  readonly known: KnownBytes;
+}
+
+/** How it is read. */
+export interface IndexOptions {
+  readonly maxBytes: number;
+  /** Takes the stored bytes, in order. */
+  readonly keep?: (chunk: Uint8Array) => Promise<void>;
+}
+
+/** A layer of less is hashed where it is read: a thread would take longer to start. */
+const THREAD_FROM_BYTES = 8_388_608;
+
+/** Reads all bytes of a layer. Rejects with `DIGEST_MISMATCH` unless they are what is claimed. */
+export async function indexLayer(
+  system: System,
+  ctx: Context,
+  stored: AsyncIterable<Uint8Array>,
+  kind: KnownBytes['kind'],
+  claim: Claim,
+  options: IndexOptions,
+): Promise<Indexed> {
+  const title = `read ${shortDigest(claim.digest ?? claim.diffId)}`;
+  const meter = startTask(ctx, title, claim.size);
+  const tap = new StoredTap(ctx, stored, algorithmOf(claim.digest ?? claim.diffId), {
+    ...(claim.size === undefined ? {} : { maxBytes: claim.size }),
+    tooLong: () => wrongSize(`more than ${claim.size}`, claim),
+    onChunk(chunk) {
+      meter.advance(chunk.length);
+      return options.keep?.(chunk);
+    },
+  });
+  const hasher = tarHasher(system, claim);
+  try {
+    const tar =
+      kind === 'plain' ? tap.bytes() : decompress(tap.bytes(), kind, Number.POSITIVE_INFINITY);
+    const tape = await record(capped(tar, options.maxBytes), hasher);
+    const digest = await tap.finish();
+    if (claim.size !== undefined && tap.size !== claim.size) throw wrongSize(`${tap.size}`, claim);
+    if (claim.digest !== undefined) requireDigest(digest, claim.digest, 'digest');
+    const diffId = digestFromHex(algorithmOf(claim.diffId), await hasher.digest());
+    requireDigest(diffId, claim.diffId, 'diff_id');
+    meter.finish();
+    return { tape, known: { kind, digest, size: tap.size, tarSize: tape.size } };
+  } catch (error) {
+    meter.finish('failed');
+    throw error;
+  } finally {
+    hasher.close();
+    await tap.close();
+  }
+}
+
+async function record(tar: AsyncIterable<Uint8Array>, hasher: TarHasher): Promise<Tape> {
+  const recorder = new TapeRecorder(fastPacker);
+  for await (const chunk of tar) {
+    recorder.push(chunk);
+    await hasher.update(chunk);
+  }
+  return recorder.finish();
+}
+
+function wrongSize(many: string, { size }: Claim): ShipperError {
+  return mismatch(`it has ${many} bytes where the manifest says ${size}`);
+}
+
+/** Hashes a tar that goes by. */
+interface TarHasher {
+  update(chunk: Uint8Array): Promise<void>;
+  /** Hex of all that was given. */
+  digest(): Promise<string>;
+  close(): void;
+}
+
+/** On a thread where the layer is large: hashing takes as long as decompressing. */
+function tarHasher(system: System, { diffId, size = 0 }: Claim): TarHasher {
+  const algorithm = algorithmOf(diffId);
+  if (size >= THREAD_FROM_BYTES && system.cores > 1) {
+    return threadHasher(system.threads.hasher(algorithm));
+  }
+  const hash = createHash(algorithm);
+  return {
+    update: async (chunk) => void hash.update(chunk),
+    digest: async () => hash.digest('hex'),
+    close: () => undefined,
+  };
+}
+
+function threadHasher(hasher: ReturnType<System['threads']['hasher']>): TarHasher {
+  const pipe = new ChunkPipe([(chunk) => hasher.update(chunk)], () => undefined);
+  return {
+    async update(chunk) {
+      for (let at = 0; at < chunk.length; ) {
+        const space = pipe.space();
+        const part = chunk.subarray(at, at + space.length);
+        space.set(part);
+        at += part.length;
+        const waited = pipe.filled(part.length);
+        if (waited !== undefined) await waited;
+      }
+    },
+    async digest() {
+      await pipe.finish();
+      return hasher.digest();
+    },
+    close: () => hasher.close(),
+  };
+}
+
+/** Refuses a layer as soon as it is too large, before it has filled memory or disk. */
+export async function* capped(
+  tar: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let bytes = 0;
+  for await (const chunk of tar) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) {
+      throw new ShipperError(
+        'LIMIT_EXCEEDED',
+        `Cannot decompress a layer: it becomes more than ${maxBytes} bytes`,
+        { hint: 'The cap follows from --max-output: raise that if the image is to be trusted' },
+      );
+    }
+    yield chunk;
+  }
+}
+
+/** Throws `DIGEST_MISMATCH` unless both are the same. */
+export function requireDigest(actual: Digest, expected: Digest, what: string): void {
+  if (actual !== expected) throw mismatch(`its ${what} is ${actual} where ${expected} is claimed`);
+}
+
+/** What a layer is refused with whose bytes are not what its image says. */
+export function mismatch(reason: string): ShipperError {
+  return new ShipperError('DIGEST_MISMATCH', `Cannot trust a layer: ${reason}`);
+}
