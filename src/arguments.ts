@@ -16,6 +16,7 @@ import {
 } from './core/checks.ts';
 import type { MergePolicy } from './flatten/policy.ts';
 import type { LibraryOptions } from './library.ts';
+import type { CopyRequest, TagRequest } from './operations/copy-types.ts';
 import type { FlattenRequest, MediaOptions } from './operations/flatten-types.ts';
 import type { VerifyOptions } from './operations/verify-images.ts';
 import { SPOOL_MODES } from './transport/spool-mode.ts';
@@ -95,9 +96,36 @@ const READ: ChecksOf<LibraryOptions & VerifyOptions> = {
   policy: shapeOf(POLICY),
 };
 
+const COPY: ChecksOf<CopyRequest> = {
+  ...MEDIA,
+  source: text,
+  destination: text,
+  platform: text,
+  attestations: oneOf('copy', 'drop'),
+  compression,
+  preserveDigests: flag,
+  allowNondistributable: flag,
+  jobs: whole(1, MOST_JOBS),
+  dryRun: flag,
+};
+
+const TAG: ChecksOf<TagRequest> = { ...MEDIA, source: text, names: listOf(text), dryRun: flag };
+
 /** Throws a TypeError or RangeError that names what of a call of `flatten` is wrong. */
 export function checkFlatten(request: unknown, options: unknown): void {
   shapeOf(REQUEST, ['source'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `copy`. */
+export function checkCopy(request: unknown, options: unknown): void {
+  shapeOf(COPY, ['source', 'destination'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `tag`. */
+export function checkTag(request: unknown, options: unknown): void {
+  shapeOf(TAG, ['source', 'names'])(request, 'the request');
   shapeOf(RUN)(options, 'the options');
 }
 

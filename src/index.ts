@@ -9,11 +9,22 @@ export type { MergePolicy, Warning, WarningCode } from './flatten/policy.ts';
 export type { RemovedFile, RemovedSummary } from './flatten/removed.ts';
 export type { Platform } from './image/image.ts';
 export {
+  copy,
   flatten,
   inspect,
   type LibraryOptions,
+  tag,
   verify,
 } from './library.ts';
+export type {
+  CopiedAttestation,
+  CopiedImage,
+  CopyReport,
+  CopyRequest,
+  TaggedName,
+  TagReport,
+  TagRequest,
+} from './operations/copy-types.ts';
 export type {
   Difference,
   FlattenedImage,

@@ -1,7 +1,9 @@
 // The face of the library: one function per verb, with the real machine and no progress unless asked otherwise.
-import { checkFlatten, checkInspect, checkVerify } from './arguments.ts';
+import { checkCopy, checkFlatten, checkInspect, checkTag, checkVerify } from './arguments.ts';
 import type { Context } from './core/context.ts';
 import type { Report } from './core/events.ts';
+import { copyImage } from './operations/copy-image.ts';
+import type { CopyReport, CopyRequest, TagReport, TagRequest } from './operations/copy-types.ts';
 import { flattenImage } from './operations/flatten-image.ts';
 import type {
   FlattenReport,
@@ -10,6 +12,7 @@ import type {
   VerifyReport,
 } from './operations/flatten-types.ts';
 import { inspectImage } from './operations/inspect-image.ts';
+import { tagImage } from './operations/tag-image.ts';
 import { type VerifyOptions, verifyImages } from './operations/verify-images.ts';
 import { nodeSystem } from './system/node.ts';
 import type { System } from './system/system.ts';
@@ -56,6 +59,23 @@ export async function inspect(
   checkInspect(image, options);
   const { system, ctx } = prepare(options);
   return inspectImage(system, ctx, image, options);
+}
+
+/** Copies an image from one place to another, byte for byte; where its digest cannot stay, the report says why. */
+export async function copy(
+  request: CopyRequest,
+  options: LibraryOptions = {},
+): Promise<CopyReport> {
+  checkCopy(request, options);
+  const { system, ctx } = prepare(options);
+  return copyImage(system, ctx, request);
+}
+
+/** Gives an image more names where it is; the report says what they meant before. */
+export async function tag(request: TagRequest, options: LibraryOptions = {}): Promise<TagReport> {
+  checkTag(request, options);
+  const { system, ctx } = prepare(options);
+  return tagImage(system, ctx, request);
 }
 
 function prepare(options: LibraryOptions): { system: System; ctx: Context } {

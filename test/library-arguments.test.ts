@@ -1,7 +1,7 @@
 // What the library says to a call that the compiler would have refused: the option, what is expected, what came.
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { flatten, inspect, verify } from '../src/index.ts';
+import { copy, flatten, inspect, tag, verify } from '../src/index.ts';
 import { workplace } from './operations/workplace.ts';
 import { legacyArchive } from './support/archives.ts';
 
@@ -10,6 +10,8 @@ type Loose = (...args: readonly unknown[]) => Promise<unknown>;
 const loose = {
   flatten: flatten as unknown as Loose,
   verify: verify as unknown as Loose,
+  copy: copy as unknown as Loose,
+  tag: tag as unknown as Loose,
   inspect: inspect as unknown as Loose,
 };
 
@@ -245,6 +247,43 @@ describe('verify() and inspect() refuse', () => {
     expect(await complaint(loose.verify('a', 'b', { verify: true }))).toContain(says);
     expect(await complaint(loose.inspect('a', { policy: { whiteouts: 'aufs' } }))).toContain(
       'RangeError: Cannot use policy.whiteouts: it must be one of auto, oci, overlay',
+    );
+  });
+});
+
+describe('copy() and tag() refuse', () => {
+  const COPY = { source: 'a', destination: 'b' };
+  it.each([
+    [
+      'no destination',
+      { source: 'a' },
+      'TypeError: Cannot use the request: destination is missing',
+    ],
+    [
+      'an option of flatten',
+      { ...COPY, inPlace: true },
+      'TypeError: Cannot use the request: there is no option "inPlace"',
+    ],
+    [
+      'an unknown choice',
+      { ...COPY, attestations: 'fail' },
+      'RangeError: Cannot use attestations: it must be one of copy, drop, not "fail" (string)',
+    ],
+    [
+      'no job at all',
+      { ...COPY, jobs: 0 },
+      'RangeError: Cannot use jobs: it must be a whole number from 1 to 1024, not 0 (number)',
+    ],
+  ])('%s', async (_what, request, says) => {
+    expect(await complaint(loose.copy(request))).toContain(says);
+  });
+
+  it('names that are no list, and none', async () => {
+    expect(await complaint(loose.tag({ source: 'a', names: 'b' }))).toBe(
+      'TypeError: Cannot use names: it must be an array, not "b" (string)',
+    );
+    expect(await complaint(loose.tag({ source: 'a', names: [] }))).toBe(
+      'ShipperError: Cannot name "a": no name is given',
     );
   });
 });

@@ -1,6 +1,7 @@
 // The use cases, loaded when one is run: help, completion and errors of the command line need none of their code.
 import type { Context } from '../core/context.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
+import type { CopyReport, CopyRequest, TagReport, TagRequest } from '../operations/copy-types.ts';
 import type {
   FlattenReport,
   FlattenRequest,
@@ -32,6 +33,8 @@ export interface Operations {
     image: string,
     options?: ReadOptions,
   ): Promise<InspectReport>;
+  copyImage(system: System, ctx: Context, request: CopyRequest): Promise<CopyReport>;
+  tagImage(system: System, ctx: Context, request: TagRequest): Promise<TagReport>;
 }
 
 /** The real ones. */
@@ -48,5 +51,13 @@ export const lazyOperations: Operations = {
   async inspectImage(...args) {
     const { inspectImage } = await import('../operations/inspect-image.ts');
     return inspectImage(...args);
+  },
+  async copyImage(...args) {
+    const { copyImage } = await import('../operations/copy-image.ts');
+    return copyImage(...args);
+  },
+  async tagImage(...args) {
+    const { tagImage } = await import('../operations/tag-image.ts');
+    return tagImage(...args);
   },
 };

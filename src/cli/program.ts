@@ -1,8 +1,10 @@
 // The commander program: built from the list of verbs; no work is done here. The only file that runs commander.
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { completionVerb } from './commands/completion.ts';
+import { copyVerb } from './commands/copy.ts';
 import { flattenVerb } from './commands/flatten.ts';
 import { inspectVerb } from './commands/inspect.ts';
+import { tagVerb } from './commands/tag.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
@@ -11,7 +13,14 @@ import { usage } from './values.ts';
 import type { ArgumentSpec, OptionSpec, Verb } from './verb.ts';
 import { VERSION } from './version.ts';
 
-const VERBS: readonly Verb[] = [flattenVerb, verifyVerb, inspectVerb, completionVerb];
+const VERBS: readonly Verb[] = [
+  flattenVerb,
+  verifyVerb,
+  inspectVerb,
+  copyVerb,
+  tagVerb,
+  completionVerb,
+];
 
 const HELP = new Option('-h, --help', 'print this help').helpGroup(GLOBAL_GROUP);
 
@@ -108,13 +117,16 @@ function addVerb(program: Command, verb: Verb, host: ProgramHost): void {
 }
 
 function usageOf({ args, options }: Verb): string {
-  const words = args.map((arg) => arg.choices?.join('|') ?? arg.name);
+  const words = args.map((arg) => {
+    const word = arg.choices?.join('|') ?? arg.name;
+    return arg.repeats ? `${word}…` : word;
+  });
   return [...words, ...(options.length > 0 ? ['[options]'] : [])].join(' ');
 }
 
 /** Choices are checked by the verb, which knows the nearest right word. */
-function argumentOf({ name, about }: ArgumentSpec): Argument {
-  return new Argument(`<${name}>`, about);
+function argumentOf({ name, about, repeats }: ArgumentSpec): Argument {
+  return new Argument(repeats ? `<${name}...>` : `<${name}>`, about);
 }
 
 function optionOf(spec: OptionSpec): Option {

@@ -26,12 +26,13 @@ export interface OptionSpec {
   readonly value?: ValueKind;
 }
 
-/** A positional argument; all are required. */
+/** A positional argument; all are required, the last may be given several times. */
 export interface ArgumentSpec {
   readonly name: string;
   readonly about: string;
   readonly choices?: readonly string[];
   readonly value?: ValueKind;
+  readonly repeats?: boolean;
 }
 
 /** One command. `Flags` is what commander makes of the options: camel-cased long names. */

@@ -117,20 +117,24 @@ export function randomContent({ content }: LayerTar): RandomAccess {
   throw bug('a layer was opened to be read in order and is read at any position');
 }
 
-/** One layer. */
-export interface Layer {
+/** A blob of a source. */
+export interface StoredBlob {
   /** As the manifest has it; for archives without one, the digest and size of the stored bytes as far as known. */
   readonly descriptor: Descriptor;
+  /** Opens the bytes as stored, to be copied as they are. */
+  openStored(ctx: Context): Promise<StoredContent>;
+  /** The repository that has it, from which another of the same registry may take it without an upload. */
+  readonly origin?: Repository;
+}
+
+/** One layer. */
+export interface Layer extends StoredBlob {
   /** Digest of the uncompressed tar, as the configuration claims. */
   readonly diffId: Digest;
   /**
    * Opens the tar. Where the medium cannot be read as it is wanted, a temporary file is made, and removed on dispose.
    */
   open(ctx: Context, options?: OpenOptions): Promise<LayerTar>;
-  /** Opens the bytes as stored, to be copied as they are. */
-  openStored(ctx: Context): Promise<StoredContent>;
-  /** The repository that has it, from which another of the same registry may take it without an upload. */
-  readonly origin?: Repository;
 }
 
 /** Manifest media types come in two families that never mix (`flatten.md` R10). */
@@ -164,12 +168,20 @@ export interface RawConfig {
   readonly bytes: Uint8Array;
 }
 
+/** A manifest that is no image, and the blobs that it names: none where it is an index. */
+export interface Artifact {
+  readonly manifest: RawManifest;
+  readonly blobs: readonly StoredBlob[];
+}
+
 /** A manifest that is not an image: dropped by a flatten, and named. */
 export interface Attestation {
   readonly descriptor: Descriptor;
   /** What it speaks about, as far as it says. */
   readonly subject: string | undefined;
   readonly kind: 'attestation' | 'signature' | 'referrer';
+  /** Reads its manifest; undefined where it is listed and not part of the medium. */
+  open(ctx: Context): Promise<Artifact | undefined>;
 }
 
 /** What a source holds under one name. */
@@ -179,6 +191,12 @@ export interface ImageSet {
   readonly isIndex: boolean;
   readonly annotations: Readonly<Record<string, string>>;
   readonly attestations: readonly Attestation[];
+  /** What the name points at, as stored; absent where the medium has no manifest, or lists platforms without an index. */
+  readonly root?: RawManifest;
+  /** Indexes below the root, each behind those that it lists. */
+  readonly nested?: readonly RawManifest[];
+  /** Whether the index lists images that are not part of the medium. */
+  readonly isPartial?: boolean;
   /** How many images the medium lists, where it is known; several platforms of one name are one. */
   readonly imagesInMedium?: number;
 }
@@ -224,9 +242,17 @@ export interface FinishedImage {
   readonly layers: readonly StoredLayer[];
 }
 
+/** A manifest that is no image: an attestation, or an index inside the index. */
+export interface FinishedArtifact {
+  readonly manifest: RawManifest;
+  readonly blobs: readonly Descriptor[];
+}
+
 /** All that becomes visible at once. */
 export interface Publication {
   readonly images: readonly FinishedImage[];
+  /** Further manifests that the index lists, each behind those that it names itself. Their blobs were copied. */
+  readonly artifacts?: readonly FinishedArtifact[];
   /** Present when the result is an index. */
   readonly index: RawManifest | undefined;
   /** Names to record. */
@@ -248,5 +274,9 @@ export interface ImageSink extends AsyncDisposable {
   putLayer(ctx: Context, layer: LayerProducer, compression: Compression): Promise<StoredLayer>;
   /** Stores a layer of the source as it is. */
   copyLayer(ctx: Context, layer: Layer): Promise<StoredLayer>;
+  /** Stores any blob of the source as it is. */
+  copyBlob(ctx: Context, blob: StoredBlob): Promise<void>;
+  /** Whether several blobs may be stored beside each other. */
+  readonly isConcurrent: boolean;
   commit(ctx: Context, publication: Publication): Promise<void>;
 }

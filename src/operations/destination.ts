@@ -122,8 +122,8 @@ function requireRegistryOf(reference: string, tags: readonly string[]): void {
   );
 }
 
-/** A name that an engine can give to an image. */
-function taggable(name: string): string {
+/** A name that an engine can give to an image, with its tag; `USAGE` where it has a digest or is an id. */
+export function taggable(name: string): string {
   refuseForeignTransport(name);
   const reference = isImageId(name) ? undefined : withDefaultTag(parseReference(name));
   if (reference !== undefined && reference.digest === undefined)
@@ -164,7 +164,7 @@ function refuseLoss({ imagesInMedium }: NamedSource, { location }: Destination):
 }
 
 /** A mistyped folder shows before an image is read for nothing. */
-async function requireFolder(system: System, location: Location): Promise<void> {
+export async function requireFolder(system: System, location: Location): Promise<void> {
   if (!('path' in location) || isStdout(location)) return;
   const folder = (await resolveLink(system, location.path)).replace(/\/+[^/]*\/*$/, '') || '/';
   if ((await system.files.stat(folder)) !== undefined) return;
@@ -175,9 +175,10 @@ async function requireFolder(system: System, location: Location): Promise<void> 
   );
 }
 
-async function isSource(
+/** Whether a destination is what is read. */
+export async function isSource(
   system: System,
-  source: NamedSource,
+  source: Pick<NamedSource, 'location' | 'tags'>,
   { location, names }: Destination,
 ): Promise<boolean> {
   const from = source.location;

@@ -16,6 +16,10 @@ export async function openArchiveSink(
 ): Promise<ImageSink> {
   const temp = await createBeside(system, path);
   const writer = new ArchiveWriter(system, temp.file);
+  const copyBlob: ImageSink['copyBlob'] = async (ctx, blob) => {
+    await using bytes = await blob.openStored(ctx);
+    await writer.copyBlob(ctx, blob.descriptor, bytes);
+  };
   return {
     name,
     defaultCompression: style === 'docker' ? { kind: 'none' } : { kind: 'gzip', level: 6 },
@@ -25,10 +29,11 @@ export async function openArchiveSink(
       return describeLayer(stored, compression, options.family);
     },
     async copyLayer(ctx, layer) {
-      await using bytes = await layer.openStored(ctx);
-      await writer.copyBlob(ctx, layer.descriptor, bytes);
+      await copyBlob(ctx, layer);
       return describeCopy(layer);
     },
+    copyBlob,
+    isConcurrent: false,
     async commit(_ctx, publication) {
       await writer.finish(publication, style);
       await temp.moveTo(path);

@@ -41,9 +41,14 @@ export interface MetadataBlob {
   readonly bytes: Uint8Array;
 }
 
-/** Configurations, manifests and the index, each with its bytes. */
-export function metadataBlobs({ images, index }: Publication): readonly MetadataBlob[] {
-  const blobs = images.flatMap(({ config, manifest }) => [config, manifest]);
+/** Configurations, manifests and indexes, each with its bytes. */
+export function metadataBlobs({
+  images,
+  artifacts = [],
+  index,
+}: Publication): readonly MetadataBlob[] {
+  const blobs: MetadataBlob[] = images.flatMap(({ config, manifest }) => [config, manifest]);
+  blobs.push(...artifacts.map(({ manifest }) => manifest));
   return index === undefined ? blobs : [...blobs, index];
 }
 

@@ -26,7 +26,7 @@ export async function openDaemonSink(
   const imports = facts.product === 'docker' && facts.store === 'graph-driver';
   const cleanUp = cleanUpIn(system, engine);
   const target = { engine, facts, name, temporary, cleanUp };
-  if (!imports) return new LoadSink(system, target, options);
+  if (!imports || options.isCopy) return new LoadSink(system, target, options);
   return options.keepsLayers
     ? new KeptLayersSink(system, target, options)
     : new GraphDriverSink(system, target, options);

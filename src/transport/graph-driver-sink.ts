@@ -2,7 +2,7 @@
 // the exact configuration is loaded, whose layer the engine finds by its chain id and does not read (`flatten.md` 6).
 import { pack } from 'tar-stream';
 import type { Context } from '../core/context.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { bug, isShipperError, ShipperError } from '../core/errors.ts';
 import type {
   FinishedImage,
   ImageSink,
@@ -24,6 +24,7 @@ import { layerName } from './temporary-names.ts';
 /** Takes one image of one layer. */
 export class GraphDriverSink implements ImageSink {
   readonly name: string;
+  readonly isConcurrent = false;
   readonly defaultCompression = { kind: 'none' } as const;
   readonly #system: System;
   readonly #target: EngineTarget;
@@ -61,6 +62,11 @@ export class GraphDriverSink implements ImageSink {
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
     return this.putLayer(ctx, await layerProducer(ctx, layer), { kind: 'none' });
+  };
+
+  /** There is no place for what is no layer. */
+  copyBlob: ImageSink['copyBlob'] = async () => {
+    throw bug(`a blob that is no layer was meant for ${this.name}`);
   };
 
   commit: ImageSink['commit'] = async (ctx, publication) => {

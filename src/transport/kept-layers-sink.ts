@@ -2,7 +2,7 @@
 // kept are empty members, since the engine finds those that it has by their chain ids and does not read them
 // (`flatten.md` 6). An engine that lacks one says so, and gets them all.
 import type { Context } from '../core/context.ts';
-import { isShipperError } from '../core/errors.ts';
+import { bug, isShipperError } from '../core/errors.ts';
 import {
   type FinishedImage,
   type ImageSink,
@@ -31,6 +31,7 @@ export class KeptLayersSink implements ImageSink {
   readonly name: string;
   readonly defaultCompression = { kind: 'none' } as const;
   readonly unpacks = true;
+  readonly isConcurrent = false;
   readonly #system: System;
   readonly #target: EngineTarget;
   readonly #options: SinkOptions;
@@ -60,6 +61,11 @@ export class KeptLayersSink implements ImageSink {
     );
     await file.settle();
     return describeLayer(stored, none, family);
+  };
+
+  /** There is no place for what is no layer. */
+  copyBlob: ImageSink['copyBlob'] = async () => {
+    throw bug(`a blob that is no layer was meant for ${this.name}`);
   };
 
   copyLayer: ImageSink['copyLayer'] = async (_ctx, layer) => {

@@ -41,6 +41,7 @@ export async function openLayoutSink(
 
 class LayoutSink implements ImageSink {
   readonly name: string;
+  readonly isConcurrent = true;
   readonly defaultCompression = { kind: 'gzip', level: 6 } as const;
   readonly #system: System;
   readonly #folder: string;
@@ -122,15 +123,19 @@ class LayoutSink implements ImageSink {
   };
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
-    if (await this.#holds(ctx, layer.descriptor)) return describeCopy(layer);
-    await using source = await layer.openStored(ctx);
+    await this.copyBlob(ctx, layer);
+    return describeCopy(layer);
+  };
+
+  copyBlob: ImageSink['copyBlob'] = async (ctx, { descriptor, ...blob }) => {
+    if (await this.#holds(ctx, descriptor)) return;
+    await using source = await blob.openStored(ctx);
     await this.#newBlob(async (temp) => {
-      await copyStored(ctx, source, layer.descriptor, (bytes, position) =>
+      await copyStored(ctx, source, descriptor, (bytes, position) =>
         temp.file.write(bytes, position),
       );
-      return layer.descriptor;
+      return descriptor;
     });
-    return describeCopy(layer);
   };
 
   commit: ImageSink['commit'] = async (ctx, publication) => {

@@ -13,6 +13,7 @@ const CHUNK_BYTES = 1_048_576;
 /** Builds the archive in a spool: a layer's digest stands in front of it. */
 export class LoadSink implements ImageSink {
   readonly name: string;
+  readonly isConcurrent = false;
   readonly defaultCompression: ImageSink['defaultCompression'];
   readonly #system: System;
   readonly #target: EngineTarget;
@@ -41,10 +42,14 @@ export class LoadSink implements ImageSink {
   };
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
-    const writer = await this.#open();
-    await using bytes = await layer.openStored(ctx);
-    await writer.copyBlob(ctx, layer.descriptor, bytes);
+    await this.copyBlob(ctx, layer);
     return describeCopy(layer);
+  };
+
+  copyBlob: ImageSink['copyBlob'] = async (ctx, blob) => {
+    const writer = await this.#open();
+    await using bytes = await blob.openStored(ctx);
+    await writer.copyBlob(ctx, blob.descriptor, bytes);
   };
 
   commit: ImageSink['commit'] = async (ctx, publication: Publication) => {

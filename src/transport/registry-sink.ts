@@ -3,13 +3,14 @@
 import { type Context, note, throwIfAborted } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type {
+  Descriptor,
+  FinishedArtifact,
   FinishedImage,
   ImageSink,
-  Layer,
   RawConfig,
   RawManifest,
   Repository,
-  StoredLayer,
+  StoredBlob,
 } from '../image/image.ts';
 import { familiarReference, type Reference } from '../image/reference.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -34,6 +35,7 @@ export function openRegistrySink(
 
 class RegistrySink implements ImageSink {
   readonly name: string;
+  readonly isConcurrent = true;
   readonly defaultCompression = DEFAULT_COMPRESSION;
   readonly #system: System;
   readonly #registry: Registry;
@@ -69,10 +71,14 @@ class RegistrySink implements ImageSink {
     return describeCopy(layer);
   };
 
+  copyBlob: ImageSink['copyBlob'] = (ctx, blob) => this.#copyInto(ctx, this.#home, blob);
+
   commit: ImageSink['commit'] = async (ctx, publication) => {
     const references = publication.tags.map(registryReference);
     for (const repository of repositoriesOf(references, this.#home)) {
       for (const image of publication.images) await this.#putImage(ctx, repository, image);
+      for (const artifact of publication.artifacts ?? [])
+        await this.#putArtifact(ctx, repository, artifact);
     }
     const top = publication.index ?? publication.images[0]?.manifest;
     if (top === undefined) throw new RangeError('a publication without an image');
@@ -85,33 +91,38 @@ class RegistrySink implements ImageSink {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   /** A blob of the same registry is taken over without an upload. */
-  async #copyInto(ctx: Context, repository: Repository, layer: Layer): Promise<void> {
-    const { descriptor, origin } = layer;
+  async #copyInto(ctx: Context, repository: Repository, blob: StoredBlob): Promise<void> {
+    const { descriptor, origin } = blob;
     if (await this.#registry.hasBlob(ctx, repository, descriptor)) return;
     const isNear = origin?.domain === repository.domain;
     if (isNear && (await this.#registry.mountBlob(ctx, repository, descriptor.digest, origin)))
       return;
-    await using source = await layer.openStored(ctx);
+    await using source = await blob.openStored(ctx);
     const open = (offset: number) => source.stream(offset);
     await this.#registry.uploadBlob(ctx, repository, { open, expected: descriptor });
   }
 
   /** All that an image is made of, under its digest only. */
   async #putImage(ctx: Context, repository: Repository, image: FinishedImage): Promise<void> {
-    if (repository.path !== this.#home.path || repository.domain !== this.#home.domain) {
-      for (const { descriptor } of image.layers) await this.#spread(ctx, repository, descriptor);
-    }
+    for (const { descriptor } of image.layers) await this.#spread(ctx, repository, descriptor);
     await this.#putConfig(ctx, repository, image.config);
     const { manifest } = image;
     await this.#putManifest(ctx, repository, manifest.descriptor.digest, manifest);
   }
 
-  /** A layer that is in the first repository, into another. */
-  async #spread(
+  /** An attestation or an inner index, under its digest only. */
+  async #putArtifact(
     ctx: Context,
     repository: Repository,
-    blob: StoredLayer['descriptor'],
+    { manifest, blobs }: FinishedArtifact,
   ): Promise<void> {
+    for (const descriptor of blobs) await this.#spread(ctx, repository, descriptor);
+    await this.#putManifest(ctx, repository, manifest.descriptor.digest, manifest);
+  }
+
+  /** A blob that is in the first repository, into another. */
+  async #spread(ctx: Context, repository: Repository, blob: Descriptor): Promise<void> {
+    if (repository.path === this.#home.path && repository.domain === this.#home.domain) return;
     if (await this.#registry.hasBlob(ctx, repository, blob)) return;
     const isNear = repository.domain === this.#home.domain;
     if (isNear && (await this.#registry.mountBlob(ctx, repository, blob.digest, this.#home)))

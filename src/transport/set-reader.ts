@@ -5,9 +5,23 @@ import type { Digest } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { parseConfig } from '../image/config.ts';
-import type { Attestation, Descriptor, Image, ImageSet, Layer, Platform } from '../image/image.ts';
-import { type IndexEntry, type ParsedManifest, parseManifest } from '../image/manifest.ts';
-import { isLayerType } from '../image/media-types.ts';
+import type {
+  Artifact,
+  Attestation,
+  Descriptor,
+  Image,
+  ImageSet,
+  Layer,
+  Platform,
+  RawManifest,
+} from '../image/image.ts';
+import {
+  type IndexEntry,
+  type ParsedIndex,
+  type ParsedManifest,
+  parseManifest,
+} from '../image/manifest.ts';
+import { isLayerType, typesOf } from '../image/media-types.ts';
 import { matchesPlatform } from '../image/platform.ts';
 
 /** Content by descriptor, whatever the medium. Bytes of metadata have the size and digest that is asked for. */
@@ -30,6 +44,11 @@ export class SetReader {
   readonly #images: Image[] = [];
   readonly #attestations: Attestation[] = [];
   readonly #seen = new Set<Digest>();
+  /** What the given entries point at, and the indexes below. */
+  readonly #roots: RawManifest[] = [];
+  readonly #nested: RawManifest[] = [];
+  #rootDepth: number | undefined;
+  #isPartial = false;
   #isIndex = false;
   #annotations: Readonly<Record<string, string>> = {};
   #candidates = 0;
@@ -45,6 +64,7 @@ export class SetReader {
     depth: number,
     tags: readonly string[],
   ): Promise<void> {
+    this.#rootDepth ??= depth;
     if (depth > LIMITS.indexDepth)
       throw this.#bad(`indexes are nested more than ${LIMITS.indexDepth} deep`);
     for (const entry of entries) {
@@ -59,7 +79,11 @@ export class SetReader {
 
   finish(isIndex: boolean): ImageSet {
     if (this.#images.length === 0) throw this.#nothingFound();
+    const [root] = this.#roots.length === 1 ? this.#roots : [];
     return {
+      ...(root === undefined ? {} : { root }),
+      nested: this.#nested,
+      isPartial: this.#isPartial,
       images: this.#images,
       isIndex: (isIndex || this.#isIndex) && this.#platform === undefined,
       annotations: this.#annotations,
@@ -75,6 +99,7 @@ export class SetReader {
         'info',
         `${descriptor.digest} is listed in ${this.#store.name} and not part of it: left out`,
       );
+      this.#isPartial = true;
       return;
     }
     if (this.#platform !== undefined && entry.platform !== undefined) {
@@ -84,21 +109,24 @@ export class SetReader {
     const what = `the manifest ${descriptor.digest} of ${this.#store.name}`;
     const bytes = await this.#store.manifest(this.#ctx, descriptor, what);
     const parsed = parseManifest(bytes, descriptor.mediaType || undefined, what);
-    if (parsed.kind === 'manifest') await this.#readManifest(entry, bytes, parsed, tags);
+    const raw = rawManifest(descriptor, bytes, parsed);
+    if (depth === this.#rootDepth) this.#roots.push(raw);
+    if (parsed.kind === 'manifest') await this.#readManifest(entry, raw, parsed, tags);
     else {
       this.#isIndex = true;
       this.#annotations = parsed.annotations;
       await this.readEntries(parsed.manifests, depth + 1, tags);
+      if (depth !== this.#rootDepth) this.#nested.push(raw);
     }
   }
 
   async #readManifest(
     entry: IndexEntry,
-    bytes: Uint8Array,
+    raw: RawManifest,
     manifest: ParsedManifest,
     tags: readonly string[],
   ): Promise<void> {
-    const { descriptor } = entry;
+    const { descriptor } = raw;
     if (isArtifact(manifest)) {
       this.#attest(
         descriptor,
@@ -124,11 +152,7 @@ export class SetReader {
       name: this.#store.name,
       platform,
       family: manifest.family,
-      manifest: {
-        descriptor: { ...descriptor, mediaType: descriptor.mediaType || manifestType(bytes) },
-        bytes,
-        annotations: manifest.annotations,
-      },
+      manifest: raw,
       config: { descriptor: manifest.config, bytes: configBytes },
       layers: manifest.layers.map((layer, index) =>
         this.#layer(layer, config.diffIds[index], index),
@@ -143,7 +167,21 @@ export class SetReader {
   }
 
   #attest(descriptor: Descriptor, kind: Attestation['kind'], subject: string | undefined): void {
-    this.#attestations.push({ descriptor, kind, subject });
+    const open = (ctx: Context) => this.#openArtifact(ctx, descriptor);
+    this.#attestations.push({ descriptor, kind, subject, open });
+  }
+
+  async #openArtifact(ctx: Context, descriptor: Descriptor): Promise<Artifact | undefined> {
+    if (!(await this.#store.has(descriptor.digest))) return undefined;
+    const what = `the attestation ${descriptor.digest} of ${this.#store.name}`;
+    const bytes = await this.#store.manifest(ctx, descriptor, what);
+    const parsed = parseManifest(bytes, descriptor.mediaType || undefined, what);
+    if (parsed.kind === 'index')
+      throw this.#bad(`the attestation ${descriptor.digest} is an index`);
+    const blobs = [parsed.config, ...parsed.layers].map((blob, index) =>
+      this.#store.layer(blob, blob.digest, index),
+    );
+    return { manifest: rawManifest(descriptor, bytes, parsed), blobs };
   }
 
   #nothingFound(): ShipperError {
@@ -175,9 +213,17 @@ function fullPlatform(own: Platform, listed: Platform | undefined): Platform {
   return variant === undefined || variant === '' ? own : { ...own, variant };
 }
 
-function manifestType(bytes: Uint8Array): string {
-  const type = (JSON.parse(new TextDecoder().decode(bytes)) as { mediaType?: string }).mediaType;
-  return type ?? 'application/vnd.oci.image.manifest.v1+json';
+function rawManifest(
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+  { kind, annotations }: ParsedManifest | ParsedIndex,
+): RawManifest {
+  const mediaType = descriptor.mediaType || ownType(bytes) || typesOf('oci')[kind];
+  return { descriptor: { ...descriptor, mediaType }, bytes, annotations };
+}
+
+function ownType(bytes: Uint8Array): string | undefined {
+  return (JSON.parse(new TextDecoder().decode(bytes)) as { mediaType?: string }).mediaType;
 }
 
 /** BuildKit's attestations have no platform and say what they refer to (attestation-storage.md). */

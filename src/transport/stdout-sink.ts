@@ -32,6 +32,7 @@ export function openStdoutSink(system: System, options: SinkOptions): ImageSink 
 
 class StdoutSink implements ImageSink {
   readonly name = '-';
+  readonly isConcurrent = false;
   readonly defaultCompression = { kind: 'none' } as const;
   readonly #system: System;
   readonly #options: SinkOptions;
@@ -54,9 +55,13 @@ class StdoutSink implements ImageSink {
   };
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
-    await using source = await layer.openStored(ctx);
-    await this.#copyMember(ctx, layer.descriptor, source);
+    await this.copyBlob(ctx, layer);
     return describeCopy(layer);
+  };
+
+  copyBlob: ImageSink['copyBlob'] = async (ctx, blob) => {
+    await using source = await blob.openStored(ctx);
+    await this.#copyMember(ctx, blob.descriptor, source);
   };
 
   commit: ImageSink['commit'] = async (_ctx, publication: Publication) => {

@@ -64,7 +64,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   }
 
   it.each([
-    ['shipper ', ['flatten', 'verify', 'inspect', 'completion', 'help']],
+    ['shipper ', ['flatten', 'verify', 'inspect', 'copy', 'tag', 'completion', 'help']],
     ['shipper f', ['flatten']],
     ['shipper -C / --json ver', ['verify']],
     ['shipper --progress p', ['plain']],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runLine } from './terminal.ts';
 
 describe('help', () => {
-  it.each(['flatten', 'verify', 'inspect', 'completion'])('of %s', async (verb) => {
+  it.each(['flatten', 'verify', 'inspect', 'copy', 'tag', 'completion'])('of %s', async (verb) => {
     const { out, err, code } = await runLine(['help', verb]);
     await expect(out).toMatchFileSnapshot(`help/${verb}.txt`);
     expect([err, code]).toEqual(['', 0]);
@@ -25,7 +25,7 @@ describe('help', () => {
   });
 
   it('is no wider than 100 columns', async () => {
-    for (const verb of ['flatten', 'verify', 'inspect', 'completion']) {
+    for (const verb of ['flatten', 'verify', 'inspect', 'copy', 'tag', 'completion']) {
       const { out } = await runLine(['help', verb]);
       for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
     }

@@ -7,7 +7,13 @@ import type { ProcessHooks, StopSignal } from '../../src/cli/signals.ts';
 import { interruption } from '../../src/core/context.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import type { Files, System, WritableFile } from '../../src/system/system.ts';
-import { flattenReport, inspectReport, verifyReport } from '../report/samples.ts';
+import {
+  copyReport,
+  flattenReport,
+  inspectReport,
+  tagReport,
+  verifyReport,
+} from '../report/samples.ts';
 
 /** What a test may set. */
 export interface TerminalOptions {
@@ -96,6 +102,14 @@ function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Op
     async inspectImage(system, ctx, image, options) {
       calls.push(['inspectImage', image, options]);
       return given.inspectImage?.(system, ctx, image, options) ?? inspectReport();
+    },
+    async copyImage(system, ctx, request) {
+      calls.push(['copyImage', request]);
+      return given.copyImage?.(system, ctx, request) ?? copyReport();
+    },
+    async tagImage(system, ctx, request) {
+      calls.push(['tagImage', request]);
+      return given.tagImage?.(system, ctx, request) ?? tagReport();
     },
   };
 }

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isShipperError, type ShipperError } from '../../src/core/errors.ts';
 import type { ShipperEvent } from '../../src/core/events.ts';
-import { flatten, inspect, verify } from '../../src/library.ts';
+import { copy, flatten, inspect, tag, verify } from '../../src/library.ts';
+import type {
+  CopyReport,
+  CopyRequest,
+  TagReport,
+  TagRequest,
+} from '../../src/operations/copy-types.ts';
 import type {
   FlattenReport,
   FlattenRequest,
@@ -31,6 +37,8 @@ export interface Workplace extends Disposable {
   flatten(request: FlattenRequest): Promise<FlattenReport>;
   verify(a: string, b: string, options?: Parameters<typeof verify>[2]): Promise<VerifyReport>;
   inspect(image: string, options?: Parameters<typeof inspect>[1]): Promise<InspectReport>;
+  copy(request: CopyRequest): Promise<CopyReport>;
+  tag(request: TagRequest): Promise<TagReport>;
   /** The error of a flatten that must be refused; checks that nothing was left behind. */
   refusal(request: FlattenRequest): Promise<ShipperError>;
 }
@@ -65,6 +73,8 @@ export function workplace(changes: Partial<System> = {}): Workplace {
     leftovers,
     flatten: (request) => flatten(request, options),
     verify: (a, b, more) => verify(a, b, { ...options, ...more }),
+    copy: (request) => copy(request, options),
+    tag: (request) => tag(request, options),
     inspect: (image, more) => inspect(image, { ...options, ...more }),
     async refusal(request) {
       const before = names().join('\n');

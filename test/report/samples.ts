@@ -1,4 +1,5 @@
 // Reports with known content, for tests of how they are told.
+import type { CopyReport, TagReport } from '../../src/operations/copy-types.ts';
 import type {
   FlattenedImage,
   FlattenReport,
@@ -42,6 +43,53 @@ export function flattenedImage(changes: Partial<FlattenedImage> = {}): Flattened
     layerDigest: digest('b'),
     configDigest: digest('c'),
     manifestDigest: digest('d'),
+    ...changes,
+  };
+}
+
+/** A copy of one platform, digest kept. */
+export function copyReport(changes: Partial<CopyReport> = {}): CopyReport {
+  return {
+    source: 'docker://r.example/app:1',
+    resolvedSource: 'docker://r.example/app:1',
+    output: 'oci:layout:app',
+    tags: ['app'],
+    images: [
+      {
+        platform: { os: 'linux', architecture: 'amd64' },
+        sourceDigest: digest('d'),
+        manifestDigest: digest('d'),
+        configDigest: digest('c'),
+        layers: 12,
+        bytes: 812_400_000,
+      },
+    ],
+    indexDigest: undefined,
+    digest: digest('d'),
+    digestKept: true,
+    changes: [],
+    attestations: [],
+    dropped: [],
+    remarks: [],
+    dryRun: false,
+    blobsRead: 12,
+    bytesRead: 812_400_000,
+    seconds: 3.24,
+    ...changes,
+  };
+}
+
+/** Two more names, one of which was another's. */
+export function tagReport(changes: Partial<TagReport> = {}): TagReport {
+  return {
+    source: 'app:1',
+    resolvedSource: 'docker-daemon:app:1',
+    digest: digest('c'),
+    names: [
+      { name: 'app:2', before: undefined },
+      { name: 'app:latest', before: digest('e') },
+    ],
+    dryRun: false,
     ...changes,
   };
 }

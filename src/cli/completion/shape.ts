@@ -18,6 +18,7 @@ export interface ArgumentShape {
   readonly name: string;
   readonly choices: readonly string[];
   readonly value: ValueKind;
+  readonly repeats: boolean;
 }
 
 /** One command. */
@@ -55,7 +56,7 @@ export function shapeOf(verbs: readonly Verb[], globals: readonly OptionSpec[]):
   const help: CommandShape = {
     name: 'help',
     about: 'print the help of a command',
-    args: [{ name: 'COMMAND', choices: names, value: 'none' }],
+    args: [{ name: 'COMMAND', choices: names, value: 'none', repeats: false }],
     options: [],
   };
   const added = [
@@ -65,8 +66,9 @@ export function shapeOf(verbs: readonly Verb[], globals: readonly OptionSpec[]):
   return { commands: [...commands, help], options: [...globals.map(optionShape), ...added] };
 }
 
-function argumentShape({ name, choices = [], value = 'none' }: ArgumentSpec): ArgumentShape {
-  return { name, choices, value };
+function argumentShape(spec: ArgumentSpec): ArgumentShape {
+  const { name, choices = [], value = 'none', repeats = false } = spec;
+  return { name, choices, value, repeats };
 }
 
 function optionShape(spec: OptionSpec): OptionShape {

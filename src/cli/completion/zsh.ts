@@ -69,8 +69,8 @@ function optionText(option: OptionShape): string {
   return `${before}{${each(first)},${each(second)}}${quote(tail)}`;
 }
 
-function argumentText({ name, choices, value }: ArgumentShape): string {
-  return quote(`:${escapeSpec(name)}:${actionOf({ choices, value })}`);
+function argumentText({ name, choices, value, repeats }: ArgumentShape): string {
+  return quote(`${repeats ? '*' : ''}:${escapeSpec(name)}:${actionOf({ choices, value })}`);
 }
 
 function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): string {
