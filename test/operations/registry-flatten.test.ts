@@ -358,7 +358,9 @@ describe('the other verbs and media', () => {
     expect(await its.run('verify', its.at('app:1'), its.at('app:1'))).toMatchObject({ code: 0 });
     expect(await its.run('verify', its.at('app:1'), its.at('app:2'))).toMatchObject({ code: 4 });
     const seen = await its.run('inspect', its.at('app:1'), '--json');
-    expect(JSON.parse(seen.out)).toMatchObject({ platforms: [{ layers: [{ index: 0 }, { index: 1 }] }] });
+    expect(JSON.parse(seen.out)).toMatchObject({
+      platforms: [{ layers: [{ index: 0 }, { index: 1 }] }],
+    });
     expect(its.place.leftovers()).toEqual([]);
   });
 

@@ -66,7 +66,8 @@ export async function registryPlace(options: RegistryPlaceOptions = {}): Promise
       const ran = await run(...argv);
       if (ran.code === 0) throw new Error(`it did not fail: ${ran.out}${ran.err}`);
       if (place.leftovers().length > 0) throw new Error(`it left ${place.leftovers().join(', ')}`);
-      if (tagsOf(fake, planted) !== tags) throw new Error(`tags were ${tags} and are ${tagsOf(fake, planted)}`);
+      if (tagsOf(fake, planted) !== tags)
+        throw new Error(`tags were ${tags} and are ${tagsOf(fake, planted)}`);
       return { ...ran, line: onlyLine(ran.err) };
     },
     async [Symbol.asyncDispose]() {
