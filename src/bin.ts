@@ -13,6 +13,11 @@ process.on('uncaughtException', endWith);
 process.on('unhandledRejection', endWith);
 
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE')
+      process.stderr.write(`shipper: Cannot write to stdout: ${error.message}\n`);
+    process.exitCode = 1;
+  });
   process.stdout.write(`${VERSION}\n`);
 } else {
   await run();

@@ -29,7 +29,7 @@ const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
 /** Who may import what `system` really does; its interface, `system.ts`, is for all that are not pure. */
 const SYSTEM_HOMES: Readonly<Record<string, RegExp>> = {
   'system/node.ts': /^(?:bin|index|library)\.ts$/,
-  'system/spool.ts': /^transport\//,
+  'system/spool.ts': /^(?:transport\/|cli\/id-file\.ts$)/,
 };
 
 /** What may be imported from outside, and by whom. Whatever is not listed is not imported. */

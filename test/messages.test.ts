@@ -37,6 +37,7 @@ const MADE_ELSEWHERE: readonly (readonly [file: string, start: string])[] = [
   ['registry/upload.ts', 'error.message'],
   ['system/node-stdio.ts', 'message'],
   ['system/run.ts', 'message'],
+  ['system/spool.ts', 'message'],
   // A state that should be impossible: for the one who mends it, not for the one who meets it.
   ['core/errors.ts', 'message'],
   // The caller puts "Cannot open NAME: " in front.

@@ -93,7 +93,7 @@ function startTimeout({ system, settings, stop }: Session, done: AbortSignal): v
   if (timeoutMs === undefined) return;
   system.clock.sleep(timeoutMs, done).then(
     () => {
-      const limit = formatSeconds(timeoutMs / 1000);
+      const limit = timeoutMs < 100 ? `${timeoutMs} ms` : formatSeconds(timeoutMs / 1000);
       stop.press(new ShipperError('TIMEOUT', `Cannot finish in time: ${limit} are over`));
     },
     () => {

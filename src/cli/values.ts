@@ -58,6 +58,12 @@ export function countUpTo(most: number): ValueParser<number> {
   };
 }
 
+/** A number of layers. */
+export function countFrom0(option: string, text: string): number {
+  if (!/^\d{1,6}$/.test(text)) refuse(option, text, 'it is not a whole number');
+  return Number(text);
+}
+
 /** `30` or `30%`; from 0 to 100. */
 export function parsePercent(option: string, text: string): number {
   const [, digits] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
@@ -140,5 +146,7 @@ export function parseTimestamp(option: string, text: string): string {
 export function parseWord(option: string, text: string): string {
   if (text === '') refuse(option, text, 'it is empty');
   if (text.includes('\0')) refuse(option, text, 'it holds a NUL character');
+  // Node decodes arguments; what it could not would name another file than the one that is meant.
+  if (text.includes('\ufffd')) refuse(option, text, 'it holds bytes that are not UTF-8');
   return text;
 }

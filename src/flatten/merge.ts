@@ -42,7 +42,7 @@ export const SLICE_ENTRIES = 1024;
 
 /** Merges layers into one tree. */
 export class Merger {
-  readonly tree: RootTree = new RootTree();
+  readonly tree: RootTree;
   readonly #policy: MergePolicy;
   readonly #warnings: Warnings;
   readonly #resolver: Resolver;
@@ -50,7 +50,9 @@ export class Merger {
   #entries = 0;
   #sparseExtents = 0;
 
-  constructor(policy: MergePolicy, warnings: Warnings) {
+  /** `keptLayers` of the layers stay in the result as they are. */
+  constructor(policy: MergePolicy, warnings: Warnings, keptLayers = 0) {
+    this.tree = new RootTree(keptLayers);
     this.#policy = policy;
     this.#warnings = warnings;
     this.#resolver = new Resolver(this.tree, policy, warnings);

@@ -1,31 +1,41 @@
 // Decides what the flat layer holds, from headers alone. The plan is a value: what `--dry-run` prints, what `emitPlan`
 // carries out, what `inspect` and `verify` compare.
+import { IgnoreRules } from '../core/dockerignore.ts';
 import { ShipperError } from '../core/errors.ts';
 import { atOnce } from '../core/slices.ts';
 import { headerLength } from '../tar/encode.ts';
-import { BLOCK, type EntryHead, padded } from '../tar/entry.ts';
-import type { Content, InodeId } from './inodes.ts';
+import { BLOCK, padded } from '../tar/entry.ts';
+import { excludePaths } from './exclude.ts';
+import type { InodeId } from './inodes.ts';
+import { BaseDifference, type SameContent } from './keep-base.ts';
 import { type EntryReader, Merger, SLICE_ENTRIES } from './merge.ts';
 import type { NodeId } from './path-tree.ts';
 import { type MergePolicy, type Warning, type WarningCode, Warnings } from './policy.ts';
 import type { RemovedSummary } from './removed.ts';
 import type { LayerEffect, RootTree } from './root-tree.ts';
+import { linkStep, type PlanStep } from './step.ts';
 import { IntTable } from './table.ts';
 
-/** One entry of the output: a header, and for a file its content. */
-export interface PlanStep {
-  readonly head: EntryHead;
-  /** Names with one inode are one file. */
-  readonly inode: InodeId;
-  readonly content: Content | undefined;
+export type { PlanStep } from './step.ts';
+
+/** What the merge of a root file system leaves out, above or below. */
+export interface PlanOptions {
+  /** Layers, base first, that stay as they are: the plan is the one layer above them. Default 0. */
+  readonly keptLayers?: number;
+  /** Patterns of paths that are left out, as in `.dockerignore`. */
+  readonly exclude?: readonly string[];
+  /** Asked where a kept layer may hold the same file already. Default: it never does. */
+  readonly sameContent?: SameContent;
 }
 
-/** A merged root file system that can be written as one canonical layer. */
+/** A merged root file system that can be written as one canonical layer, above kept ones or alone. */
 export interface FlatPlan {
   /** Exact size of the flat tar, in bytes. */
   readonly size: number;
-  /** Entries of the flat tar. */
+  /** Entries of the flat tar, whiteouts among them. */
   readonly entries: number;
+  /** Names of the kept layers that it hides. */
+  readonly whiteouts: number;
   /** Bytes of file content in it. */
   readonly contentBytes: number;
   /** What each layer did, base first. */
@@ -47,11 +57,28 @@ export function* planInSlices(
   layers: readonly EntryReader[],
   policy: MergePolicy,
   warnings: Warnings = new Warnings(),
+  options: PlanOptions = {},
 ): Generator<undefined, FlatPlan, undefined> {
-  const merger = new Merger(policy, warnings);
+  const { keptLayers = 0, exclude = [], sameContent = () => false } = options;
+  const tree = yield* mergeLayers(layers, policy, warnings, keptLayers);
+  warnOfRoot(tree, warnings);
+  if (exclude.length > 0) excludePaths(tree, new IgnoreRules(exclude));
+  if (keptLayers === 0) return yield* planTree(tree, policy, warnings, () => walk(tree));
+  // The same layers give the same warnings again: they are told once.
+  const base = yield* mergeLayers(layers.slice(0, keptLayers), policy, new Warnings());
+  const difference = new BaseDifference(base, tree, sameContent);
+  return yield* planTree(tree, policy, warnings, () => difference.steps());
+}
+
+function* mergeLayers(
+  layers: readonly EntryReader[],
+  policy: MergePolicy,
+  warnings: Warnings,
+  keptLayers = 0,
+): Generator<undefined, RootTree, undefined> {
+  const merger = new Merger(policy, warnings, keptLayers);
   for (const [index, layer] of layers.entries()) yield* merger.applyLayer(index, layer);
-  warnOfRoot(merger.tree, warnings);
-  return yield* planTree(merger.tree, policy, warnings);
+  return merger.tree;
 }
 
 /** Engines ignore the root's own entry. */
@@ -61,19 +88,21 @@ function warnOfRoot({ names, inodes, root }: RootTree, warnings: Warnings): void
   warnings.add('root-attributes', names.stamp(root) - 1, '', what);
 }
 
-/** Plans the writing of a tree. */
+/** Plans the writing of a tree, or of what is new in it. */
 function* planTree(
   tree: RootTree,
   policy: MergePolicy,
   warnings: Warnings,
+  steps: FlatPlan['steps'],
 ): Generator<undefined, FlatPlan, undefined> {
-  const steps = (): Iterable<PlanStep> => walk(tree);
   let size = 2 * BLOCK;
   let contentBytes = 0;
   let entries = 0;
-  for (const { head, content } of steps()) {
+  let whiteouts = 0;
+  for (const { head, inode, content } of steps()) {
     entries += 1;
     if (entries % SLICE_ENTRIES === 0) yield;
+    if (inode === 0) whiteouts += 1;
     size += headerLength(head) + padded(content?.size ?? 0);
     contentBytes += content?.size ?? 0;
     if (size > policy.maxOutputBytes) throw tooLarge(policy.maxOutputBytes);
@@ -81,6 +110,7 @@ function* planTree(
   return {
     size,
     entries,
+    whiteouts,
     contentBytes,
     layers: tree.effects,
     removed: tree.removed.summary,
@@ -132,12 +162,7 @@ function stepOf(tree: RootTree, node: NodeId, path: string, carriers: IntTable):
   if (head.type !== 'directory' && tree.inodes.names(inode) > 1) {
     const carrier: NodeId = carriers.get(inode, 0);
     if (carrier === 0) carriers.set(inode, 0, node);
-    else return { head: linkHead(head, tree.path(carrier)), inode, content: undefined };
+    else return linkStep(head, tree.path(carrier), inode);
   }
   return { head, inode, content: head.type === 'file' ? tree.inodes.content(inode) : undefined };
-}
-
-/** A link repeats its inode's attributes: engines lchown each name, which strips capabilities (R8). */
-function linkHead(head: EntryHead, carrier: string): EntryHead {
-  return { ...head, type: 'link', linkTarget: carrier, size: 0, devMajor: 0, devMinor: 0 };
 }

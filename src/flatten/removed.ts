@@ -6,14 +6,14 @@ export interface RemovedFile {
   /** Printable path in the image. */
   readonly path: string;
   readonly bytes: number;
-  /** Layer that brought it, and layer that hid it; zero-based. */
+  /** Layer that brought it, and layer that hid it, the last one for `excluded`; zero-based. */
   readonly addedBy: number;
   readonly hiddenBy: number;
   readonly reason: RemovalReason;
 }
 
-/** `deleted` by a whiteout, or `replaced` by another entry of the same name. */
-export type RemovalReason = 'deleted' | 'replaced';
+/** `deleted` by a whiteout, `replaced` by another entry of the same name, or `excluded` by whoever asked for the flatten. */
+export type RemovalReason = 'deleted' | 'replaced' | 'excluded';
 
 /** Totals of what does not survive. */
 export interface RemovedSummary {
@@ -30,6 +30,12 @@ export class RemovedFiles {
   #paths = 0;
   #bytes = 0;
   #largest: RemovedFile[] = [];
+  readonly #keptLayers: number;
+
+  /** What the first `keptLayers` layers brought is still in the result, below what hides it: it does not count. */
+  constructor(keptLayers: number) {
+    this.#keptLayers = keptLayers;
+  }
 
   /** `pathOf` is only asked for files among the largest. */
   add(
@@ -39,6 +45,7 @@ export class RemovedFiles {
     reason: RemovalReason,
     pathOf: () => string,
   ): void {
+    if (addedBy < this.#keptLayers) return;
     this.#paths += 1;
     this.#bytes += bytes;
     const smallest = this.#largest[this.#largest.length - 1];

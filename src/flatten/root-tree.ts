@@ -25,14 +25,16 @@ export interface LayerEffect {
 export class RootTree {
   readonly names: PathTree;
   readonly inodes: InodeTable = new InodeTable();
-  readonly removed: RemovedFiles = new RemovedFiles();
+  readonly removed: RemovedFiles;
   readonly effects: LayerEffect[] = [];
   /** Layer that is being applied, zero-based. */
   layer = 0;
   /** Told of every node that goes. */
   onRemove: (node: NodeId) => void = () => undefined;
 
-  constructor() {
+  /** `keptLayers` of the layers that will be applied stay in the result as they are. */
+  constructor(keptLayers = 0) {
+    this.removed = new RemovedFiles(keptLayers);
     const root = this.inodes.createImplied(0);
     this.inodes.addName(root);
     this.names = new PathTree(root);
@@ -129,8 +131,10 @@ export class RootTree {
     const isLast = inodes.names(inode) === 1;
     const bytes = isLast && inodes.type(inode) === 'file' ? inodes.size(inode) : 0;
     this.removed.add(bytes, inodes.layer(inode), this.layer, reason, () => names.path(node));
-    this.effect.hiddenPaths += 1;
-    this.effect.hiddenBytes += bytes;
+    if (reason !== 'excluded') {
+      this.effect.hiddenPaths += 1;
+      this.effect.hiddenBytes += bytes;
+    }
     names.remove(node);
     inodes.dropName(inode);
   }

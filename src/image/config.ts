@@ -90,6 +90,8 @@ function badConfig(what: string, reason: string): ShipperError {
 export interface ConfigEdit {
   readonly diffIds: readonly Digest[];
   readonly history: 'summary' | 'keep' | 'none' | 'as-is';
+  /** The first of `diffIds` that are the source's own; their lines of history stay. */
+  readonly keptLayers: number;
   /** Replaces `created`, also in the line of history that is added. */
   readonly created: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
@@ -111,17 +113,34 @@ export function editConfig(bytes: Uint8Array, edit: ConfigEdit, what: string): U
 
 const EMPTY_LAYER = new Map([['empty_layer', 'true']]);
 
-/** One line for the one layer; with `keep` behind the source's own lines, which then stand for no layer. */
+/** The lines of kept layers and one for the new one; with `keep` all others between them, which stand for no layer. */
 function historyText(text: string, edit: ConfigEdit, what: string): string | undefined {
   if (edit.history === 'none') return undefined;
   const created =
     edit.created === undefined ? memberText(text, 'created') : JSON.stringify(edit.created);
   const time = created === undefined ? '' : `"created":${created},`;
   const summary = `{${time}"created_by":"shipper flatten"}`;
-  if (edit.history === 'summary') return `[${summary}]`;
   const lines = elementTexts(memberText(text, 'history') ?? '[]');
-  const kept = lines.map((line) => editMembers(line, EMPTY_LAYER, what));
-  return `[${[...kept, summary].join(',')}]`;
+  const kept = keptLines(text, lines, edit);
+  // A line for the new layer alone would be taken for that of the first kept one.
+  if (kept === undefined) return undefined;
+  const others = edit.history === 'keep' ? lines.slice(kept) : [];
+  const emptied = others.map((line) => editMembers(line, EMPTY_LAYER, what));
+  return `[${[...lines.slice(0, kept), ...emptied, summary].join(',')}]`;
+}
+
+/** How many lines belong to the kept layers: up to that of the last. Undefined where lines and layers do not line up. */
+function keptLines(text: string, lines: readonly string[], edit: ConfigEdit): number | undefined {
+  if (edit.keptLayers === 0) return 0;
+  const diffIds = memberText(memberText(text, 'rootfs') ?? '{}', 'diff_ids') ?? '[]';
+  const layerLines = lines.flatMap((line, at) => (isEmptyLine(line) ? [] : [at]));
+  if (layerLines.length !== elementTexts(diffIds).length) return undefined;
+  const last = layerLines[edit.keptLayers - 1];
+  return last === undefined ? undefined : last + 1;
+}
+
+function isEmptyLine(line: string): boolean {
+  return memberText(line, 'empty_layer') === 'true';
 }
 
 function labelledConfig(

@@ -185,6 +185,8 @@ export interface ImageSink extends AsyncDisposable {
   readonly name: string;
   /** Compression that this medium wants unless the user says otherwise. */
   readonly defaultCompression: Compression;
+  /** Whether layers are unpacked, so that it does not matter how those to be copied are stored. */
+  readonly unpacks?: boolean;
   /** Checks that `bytes` more can be written; rejects with `NO_SPACE`. */
   reserve(ctx: Context, bytes: number): Promise<void>;
   putLayer(ctx: Context, layer: LayerProducer, compression: Compression): Promise<StoredLayer>;

@@ -54,3 +54,19 @@ export function formatPlatform(platform: Platform): string {
   const base = `${platform.os}/${platform.architecture}`;
   return platform.variant === undefined ? base : `${base}/${platform.variant}`;
 }
+
+/** Whether two images are of one platform: what one of them leaves out, as an index and a configuration may, is no difference. */
+export function isSamePlatform(a: Platform, b: Platform): boolean {
+  const one = normalPlatform(a);
+  const two = normalPlatform(b);
+  return (
+    one.os === two.os &&
+    one.architecture === two.architecture &&
+    (isMissing(a.variant, b.variant) || one.variant === two.variant) &&
+    (isMissing(a.osVersion, b.osVersion) || one.osVersion === two.osVersion)
+  );
+}
+
+function isMissing(a: string | undefined, b: string | undefined): boolean {
+  return a === undefined || b === undefined;
+}

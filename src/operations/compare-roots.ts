@@ -3,7 +3,7 @@ import { printable } from '../core/bytes.ts';
 import type { PlanStep } from '../flatten/plan.ts';
 import type { RandomAccess } from '../image/image.ts';
 import { formatPaxTime } from '../tar/pax.ts';
-import { contentReader } from './content-reader.ts';
+import { contentReader, firstDifference } from './content-reader.ts';
 import type { DifferenceList } from './difference-list.ts';
 import type { OpenRoot } from './root.ts';
 
@@ -64,7 +64,9 @@ function* compareSteps(
 ): Generator<undefined, void, undefined> {
   const differences = attributeDifferences(a, b);
   if (differences.length === 0 && a.content !== undefined && b.content !== undefined) {
-    const at = yield* firstDifference(a, b, layersA, layersB);
+    const readA = contentReader(a.content, layersA, a.head.path);
+    const readB = contentReader(b.content, layersB, b.head.path);
+    const at = yield* firstDifference(readA, readB, a.head.size);
     if (at !== undefined) differences.push(`content differs at byte ${at}`);
   }
   if (differences.length > 0) list.add('path', shown(a), differences.join('; '));
@@ -109,26 +111,4 @@ function xattrDifferences(a: Xattrs, b: Xattrs): string[] {
       valueA === undefined ? 'only in B' : valueB === undefined ? 'only in A' : 'differs';
     return [`attribute ${printable(name)} ${where}`];
   });
-}
-
-/** Offset of the first byte that differs, in the expanded file. */
-function* firstDifference(
-  a: PlanStep,
-  b: PlanStep,
-  layersA: readonly RandomAccess[],
-  layersB: readonly RandomAccess[],
-): Generator<undefined, number | undefined, undefined> {
-  const readA = contentReader(a, layersA);
-  const readB = contentReader(b, layersB);
-  const chunkA = Buffer.allocUnsafe(262_144);
-  const chunkB = Buffer.allocUnsafe(262_144);
-  for (let at = 0; at < a.head.size; at += chunkA.length) {
-    const length = Math.min(chunkA.length, a.head.size - at);
-    yield;
-    readA(chunkA.subarray(0, length), at);
-    readB(chunkB.subarray(0, length), at);
-    if (chunkA.compare(chunkB, 0, length, 0, length) === 0) continue;
-    for (let i = 0; i < length; i += 1) if (chunkA[i] !== chunkB[i]) return at + i;
-  }
-  return undefined;
 }

@@ -17,9 +17,15 @@ const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\
 function parseTime(text: string, what: string): string {
   const time = /^\d+$/.test(text)
     ? new Date(Number(text) * 1000)
-    : new Date(RFC3339.test(text) ? text : Number.NaN);
+    : new Date(RFC3339.test(text) && isDay(text) ? text : Number.NaN);
   if (Number.isNaN(time.getTime()) || time.getUTCFullYear() > 9999) throw bad(what, text);
   return time.toISOString().replace('.000Z', 'Z');
+}
+
+/** Dates take the 31st of February for the 3rd of March. */
+function isDay(text: string): boolean {
+  const [year = 0, month = 0, day = 0] = text.slice(0, 10).split('-').map(Number);
+  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
 }
 
 function bad(what: string, text: string): ShipperError {

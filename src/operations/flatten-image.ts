@@ -1,5 +1,6 @@
 // The use case: read an image anywhere, merge its layers into one, write it anywhere.
 import { type Context, narrow } from '../core/context.ts';
+import { IgnoreRules } from '../core/dockerignore.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import type { Image, ImageSet, ImageSource, MediaFamily, Platform } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
@@ -18,6 +19,7 @@ import {
   sinkImage,
 } from './flatten-one.ts';
 import type { FlattenedImage, FlattenReport, FlattenRequest } from './flatten-types.ts';
+import { type KeepRule, type KeptLayers, keepRule } from './kept-layers.ts';
 import { type PartialSet, passOn, withOtherPlatforms } from './other-platforms.ts';
 import { checkReadable, readBack } from './read-back.ts';
 import { remarksOn } from './remarks.ts';
@@ -60,6 +62,11 @@ function named(error: unknown, image: string): unknown {
   });
 }
 
+/** Refuses patterns that are not well formed before anything is read. */
+function checkPatterns({ exclude = [] }: FlattenRequest): void {
+  new IgnoreRules(exclude);
+}
+
 class FlattenRun {
   readonly #system: System;
   readonly #ctx: Context;
@@ -77,6 +84,7 @@ class FlattenRun {
   }
 
   async run(): Promise<Omit<FlattenReport, 'seconds' | 'megabytesPerSecond'>> {
+    checkPatterns(this.#request);
     await using transports = new Transports(this.#system, this.#request);
     const location = await transports.find(this.#ctx, this.#request.source);
     await using source = await transports.openSource(this.#ctx, location);
@@ -89,9 +97,10 @@ class FlattenRun {
       imagesInMedium: all.imagesInMedium ?? 1,
     });
     checkReadable(this.#request, destinations);
+    const keep = await keepRule(this.#ctx, transports, this.#request, this.#platform);
     const set = await platformsFor(this.#ctx, transports, all, destinations);
     await using sinks = new Sinks(this.#ctx, transports, destinations, this.#options.jobs);
-    const images = await this.#flattenAll(set, others, sinks);
+    const images = await this.#flattenAll(set, others, sinks, keep);
     const index = await sinks.publish(set);
     const verified = await readBack(
       this.#system,
@@ -144,16 +153,21 @@ class FlattenRun {
     set: ImageSet,
     others: ReadonlySet<Image>,
     sinks: Sinks,
+    keep: KeepRule,
   ): Promise<FlattenedImage[]> {
     const reports: FlattenedImage[] = [];
+    const kept = new Map(
+      set.images.filter((image) => !others.has(image)).map((image) => [image, keep(image)]),
+    );
     for (const image of set.images) {
-      if (!others.has(image)) reports.push(await this.#flattenOne(image, set, sinks));
+      const keeps = kept.get(image);
+      if (keeps !== undefined) reports.push(await this.#flattenOne(image, keeps, set, sinks));
       else if (image.manifest !== undefined && !this.#request.dryRun)
         await passOn(
           this.#ctx,
           image,
           image.manifest,
-          await sinks.open(this.#familyOf(set, image)),
+          await sinks.open(this.#familyOf(set, image), true),
         );
     }
     return reports;
@@ -166,15 +180,22 @@ class FlattenRun {
   }
 
   /** One platform into every sink; its layers are closed again before the next is opened. */
-  async #flattenOne(image: Image, set: ImageSet, sinks: Sinks): Promise<FlattenedImage> {
+  async #flattenOne(
+    image: Image,
+    kept: KeptLayers,
+    set: ImageSet,
+    sinks: Sinks,
+  ): Promise<FlattenedImage> {
     const family = this.#familyOf(set, image);
-    const { policy, allowNondistributable = false } = this.#request;
+    const { policy, allowNondistributable = false, exclude = [] } = this.#request;
     await using root = await openRoot(
       this.#ctx,
       { ...image, family },
       {
         jobs: this.#options.jobs,
         allowNondistributable,
+        kept,
+        exclude,
         ...(policy === undefined ? {} : { policy }),
       },
     );
@@ -184,7 +205,11 @@ class FlattenRun {
       await root.verified();
       return reportImage(root, isAlreadyFlat, undefined);
     }
-    const sunk = await this.#sinkAll(root, await sinks.open(family), isAlreadyFlat);
+    const sunk = await this.#sinkAll(
+      root,
+      await sinks.open(family, kept.layers > 0),
+      isAlreadyFlat,
+    );
     await root.verified();
     return reportImage(root, isAlreadyFlat, sunk);
   }

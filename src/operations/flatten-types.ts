@@ -39,11 +39,17 @@ export interface FlattenRequest extends MediaOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Annotations of the manifest. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** The first layers, which stay as they are; what stands above becomes one layer. Default 0. */
+  readonly from?: number;
+  /** An image whose layers begin the source's: they stay as they are. Not with `from`. */
+  readonly keepBase?: string;
+  /** Paths that are left out, by the rules of `.dockerignore`, from the root of the image. */
+  readonly exclude?: readonly string[];
   readonly policy?: Partial<MergePolicy>;
   /** What to do where attestations or signatures would be dropped. Default `drop`. */
   readonly attestations?: 'drop' | 'fail';
   readonly allowNondistributable?: boolean;
-  /** Gate: the flat layer of every platform, uncompressed, in bytes: known before anything is written. */
+  /** Gate: the new layer of every platform, uncompressed, in bytes: known before anything is written. */
   readonly maxSizeBytes?: number;
   /** Gate: percent of the uncompressed layers that must be saved. */
   readonly minSavingPercent?: number;
@@ -58,10 +64,14 @@ export interface FlattenedImage {
   readonly platform: Platform;
   /** The source's configuration digest. */
   readonly sourceConfigDigest: string;
-  /** The source was one canonical layer already and is passed on as it is. */
+  /** The source was one canonical layer already, over those that are kept, and is passed on as it is. */
   readonly alreadyFlat: boolean;
   readonly layersBefore: number;
   readonly layersAfter: number;
+  /** Of `layersAfter`, those of the source that stayed as they are. */
+  readonly layersKept: number;
+  /** Names of kept layers that the new layer hides. */
+  readonly baseNamesHidden: number;
   /** Uncompressed layer tars, in bytes. */
   readonly bytesBefore: number;
   readonly bytesAfter: number;
@@ -70,11 +80,13 @@ export interface FlattenedImage {
   readonly storedAfter: number | undefined;
   readonly entriesBefore: number;
   readonly entriesAfter: number;
+  /** The layer that is new, as stored; after a dry run uncompressed. */
+  readonly newLayerBytes: number;
   readonly removed: RemovedSummary;
   readonly warnings: readonly Warning[];
   /** How often each warning came, also past the ones listed. */
   readonly warningCounts: Readonly<Record<string, number>>;
-  /** Of the result; undefined after a dry run. */
+  /** Of the topmost layer and the whole result; undefined after a dry run. */
   readonly diffId: string | undefined;
   readonly layerDigest: string | undefined;
   readonly configDigest: string | undefined;

@@ -37,6 +37,7 @@ export async function readBack(
       ...(request.policy === undefined ? {} : { policy: request.policy }),
       allowNondistributable: true,
       ignoreLabels: Object.keys(request.labels ?? {}),
+      excludeFromA: request.exclude ?? [],
     });
     if (!report.same) return false;
   }

@@ -20,8 +20,17 @@ export function remarksOn(images: readonly FlattenedImage[]): string[] {
 function remarksOnOne(image: FlattenedImage): string[] {
   const remarks: string[] = [];
   const saved = savingPercent(image.bytesBefore, image.bytesAfter);
-  if (image.alreadyFlat)
+  if (image.alreadyFlat && image.layersKept === image.layersBefore)
+    remarks.push(
+      `The image has no layers above the ${image.layersKept} that are kept: there is nothing to merge, and it is passed on as it is`,
+    );
+  else if (image.alreadyFlat && image.layersKept > 0)
+    remarks.push(
+      `The image is the ${image.layersKept} kept layers and one canonical layer already: it is passed on as it is`,
+    );
+  else if (image.alreadyFlat)
     remarks.push('The image is one canonical layer already: it is passed on as it is');
+  else if (image.layersKept > 0) remarks.push(...remarksOnKept(image));
   else if (image.layersBefore === 1)
     remarks.push(
       'The image has a single layer already: flattening only rewrote it in canonical order',
@@ -35,10 +44,18 @@ function remarksOnOne(image: FlattenedImage): string[] {
       `The ${image.layersBefore} layers could be shared with other images and pulled side by side; the flat one cannot`,
     );
   }
-  if ((image.storedAfter ?? image.bytesAfter) > LIMITS.registryBlobBytes) {
+  if (image.newLayerBytes > LIMITS.registryBlobBytes) {
     remarks.push(
       'The flat layer is over 5 GB, which some registries and object stores refuse as one blob',
     );
   }
   return remarks;
+}
+
+function remarksOnKept(image: FlattenedImage): string[] {
+  const merged = image.layersBefore - image.layersKept;
+  if (merged !== 1) return [];
+  return [
+    'One layer stands above those that are kept: flattening only rewrote it in canonical order',
+  ];
 }

@@ -10,6 +10,8 @@ import { DEFAULT_POLICY, type MergePolicy, Warnings } from '../flatten/policy.ts
 import type { Image, LayerProducer, LayerTar } from '../image/image.ts';
 import { isNondistributable } from '../image/media-types.ts';
 import { scanTar } from '../tar/scan.ts';
+import { sameContentIn } from './content-reader.ts';
+import type { KeptLayers } from './kept-layers.ts';
 
 /** How images are read. */
 export interface RootOptions {
@@ -17,6 +19,10 @@ export interface RootOptions {
   readonly allowNondistributable?: boolean;
   /** Layers opened at once. */
   readonly jobs: number;
+  /** Layers that stay as they are: the plan is the one layer above them. Default none. */
+  readonly kept?: KeptLayers;
+  /** Patterns of paths that are left out. Default none. */
+  readonly exclude?: readonly string[];
 }
 
 /** An image whose layers are open. Dispose it. */
@@ -24,6 +30,7 @@ export interface OpenRoot extends AsyncDisposable {
   readonly image: Image;
   readonly layers: readonly LayerTar[];
   readonly plan: FlatPlan;
+  readonly kept: KeptLayers;
   /** Uncompressed layer tars, in bytes. */
   readonly tarBytes: number;
   /** The flat layer; may be produced any number of times. */
@@ -39,6 +46,7 @@ export async function openRoot(
   options: RootOptions,
 ): Promise<OpenRoot> {
   refuseForeign(image, options.allowNondistributable ?? false);
+  const { kept = { layers: 0 } } = options;
   const layers: LayerTar[] = [];
   const close = async () => {
     // Layers open side by side: after a failure some may be missing before others.
@@ -56,6 +64,11 @@ export async function openRoot(
       layers.map((tar) => () => scanTar(tar)),
       { ...DEFAULT_POLICY, ...options.policy },
       warningsOf(image),
+      {
+        keptLayers: kept.layers,
+        exclude: options.exclude ?? [],
+        sameContent: sameContentIn(layers),
+      },
     );
     const plan = await inSlices(ctx, planning);
     const produce: LayerProducer['produce'] = (context, sink) =>
@@ -64,6 +77,7 @@ export async function openRoot(
       image,
       layers,
       plan,
+      kept,
       tarBytes: layers.reduce((sum, { size }) => sum + size, 0),
       producer: { name: image.name, size: plan.size, produce },
       async verified() {

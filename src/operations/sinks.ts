@@ -44,10 +44,10 @@ export class Sinks implements AsyncDisposable {
     this.#jobs = jobs;
   }
 
-  async open(family: MediaFamily): Promise<readonly OpenSink[]> {
+  async open(family: MediaFamily, keepsLayers: boolean): Promise<readonly OpenSink[]> {
     if (this.opened.length > 0) return this.opened;
     for (const destination of this.#destinations) {
-      const options = { jobs: this.#jobs, family };
+      const options = { jobs: this.#jobs, family, keepsLayers };
       const sink = await this.#transports.openSink(this.#ctx, destination.location, options);
       this.opened.push({ sink, destination, images: [] });
     }

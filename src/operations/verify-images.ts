@@ -3,8 +3,13 @@ import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import { inSlices } from '../core/slices.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
-import type { Image, ImageSet, Platform } from '../image/image.ts';
-import { formatPlatform, normalPlatform, parsePlatform } from '../image/platform.ts';
+import type { Image, ImageSet } from '../image/image.ts';
+import {
+  formatPlatform,
+  isSamePlatform,
+  normalPlatform,
+  parsePlatform,
+} from '../image/platform.ts';
 import type { System } from '../system/system.ts';
 import { Transports } from '../transport/open.ts';
 import { storeLayer } from '../transport/store-layer.ts';
@@ -54,6 +59,8 @@ export interface CompareOptions {
   readonly allowNondistributable: boolean;
   /** Labels that are meant to differ. */
   readonly ignoreLabels?: readonly string[];
+  /** Patterns of paths that A has and B is meant to lack. */
+  readonly excludeFromA?: readonly string[];
 }
 
 /**
@@ -98,22 +105,6 @@ function platformKey({ platform }: Image): string {
   return `${formatPlatform(normalPlatform(platform))} ${platform.osVersion ?? ''}`;
 }
 
-function isMissing(a: string | undefined, b: string | undefined): boolean {
-  return a === undefined || b === undefined;
-}
-
-/** The index may name a variant that the configuration leaves out. */
-function isSamePlatform(a: Platform, b: Platform): boolean {
-  const one = normalPlatform(a);
-  const two = normalPlatform(b);
-  return (
-    one.os === two.os &&
-    one.architecture === two.architecture &&
-    (isMissing(a.variant, b.variant) || one.variant === two.variant) &&
-    (isMissing(a.osVersion, b.osVersion) || one.osVersion === two.osVersion)
-  );
-}
-
 function missing({ platform }: Image, side: 'A' | 'B'): VerifiedPlatform {
   const difference = {
     kind: 'platform',
@@ -142,7 +133,8 @@ async function comparePair(
     allowNondistributable: options.allowNondistributable,
     ...(options.policy === undefined ? {} : { policy: options.policy }),
   };
-  await using rootA = await openRoot(ctx, a, rootOptions);
+  const exclude = options.excludeFromA ?? [];
+  await using rootA = await openRoot(ctx, a, { ...rootOptions, exclude });
   await using rootB = await openRoot(ctx, b, rootOptions);
   const digestA = await rootDigest(system, ctx, rootA);
   const digestB = await rootDigest(system, ctx, rootB);

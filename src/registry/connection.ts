@@ -33,7 +33,7 @@ interface State {
   readonly isFinal?: boolean;
 }
 
-const NETWORK = 'Check the host name, the network, the firewall and HTTPS_PROXY';
+const NETWORK = 'Check the host name, the network, the firewall and HTTPS_PROXY.';
 const TRUST =
   'Put its CA into /etc/docker/certs.d/HOST/ca.crt, or pass `--insecure HOST` if you know the host.';
 const PLAIN = 'A registry that speaks plain http must be named by `--insecure HOST`.';
@@ -77,12 +77,20 @@ function stateOf(error: unknown): State {
   if (known !== undefined) return known;
   if (error instanceof Error && error.name === 'HTTPParserError') return stateOfParser(error);
   const said = messageOf(error);
-  if (/Proxy response \((\d+)\)|Proxy Authentication/.test(said)) {
-    return { state: `the proxy refused: ${tidy(said)}`, hint: 'Check HTTPS_PROXY and NO_PROXY' };
-  }
+  const status = /^Proxy response \((\d+)\)/.exec(said)?.[1];
+  if (status !== undefined) return proxyState(status);
   // Alerts of the other side, and everything else about TLS.
   const isTls = code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_') || code === 'EPROTO';
   return { state: tidy(said) || code || 'the connection failed', isFinal: isTls };
+}
+
+/** What a proxy answered when it was asked for a tunnel. */
+function proxyState(status: string): State {
+  const hint =
+    status === '407'
+      ? 'The proxy asks for a login: put it into HTTPS_PROXY.'
+      : 'Check HTTPS_PROXY and NO_PROXY.';
+  return { state: `the proxy answered with ${status}`, hint, isFinal: status.startsWith('4') };
 }
 
 /** Undici's parser tells an end that came too early from bytes that make no sense only by having none of these. */

@@ -5,8 +5,14 @@ import { type Dispatcher, Pool, ProxyAgent } from 'undici';
 import type { RegistryHost } from './host.ts';
 import type { Patience } from './watch.ts';
 
-/** Sockets to one host for everything but downloads, and as many again for these. */
-export const SOCKETS_PER_HOST = 8;
+/** Sockets to one host in each lane. */
+export const SOCKETS_PER_LANE = 8;
+
+/**
+ * What sockets are used for. Downloads and uploads last as long as our caller likes, and one may wait for the other, or
+ * for a token; so neither may take the sockets of the other, or of questions, which are short.
+ */
+export type Lane = 'questions' | 'downloads' | 'uploads';
 
 /** Says by which proxy a URL is reached; undefined for none. */
 export type ProxyFor = (url: URL) => string | undefined;
@@ -23,11 +29,11 @@ export class Dispatchers {
   }
 
   /** The pool for `url`, spoken to as `host` is. Certificates of a host never count for another one. */
-  pool(url: URL, host: RegistryHost, isDownload: boolean): Dispatcher {
+  pool(url: URL, host: RegistryHost, lane: Lane): Dispatcher {
     const isHost = new URL(host.origin).hostname === url.hostname;
     const options = isHost ? tlsOptions(host) : {};
     const proxy = this.#proxyFor(url);
-    const key = JSON.stringify([url.origin, isDownload, proxy, isHost, host.isInsecure, host.tls]);
+    const key = JSON.stringify([url.origin, lane, proxy, isHost, host.isInsecure, host.tls]);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       pool = this.#open(url.origin, options, proxy);
@@ -47,7 +53,7 @@ export class Dispatchers {
     const timeout = this.#patience.connectMs;
     // Happy Eyeballs (RFC 8305): a name with a dead IPv6 address is reached by its IPv4 one.
     const connect = { ...options, timeout, autoSelectFamily: true };
-    const limits = { connections: SOCKETS_PER_HOST, headersTimeout: 0, bodyTimeout: 0 };
+    const limits = { connections: SOCKETS_PER_LANE, headersTimeout: 0, bodyTimeout: 0 };
     if (proxy === undefined) return new Pool(origin, { ...limits, connect });
     const { uri, token } = splitProxy(proxy);
     return new ProxyAgent({
@@ -58,6 +64,8 @@ export class Dispatchers {
       proxyTls: { timeout, autoSelectFamily: true },
       // Many proxies let CONNECT reach port 443 only.
       proxyTunnel: false,
+      // What speaks plain http to a proxy knows no other limits.
+      factory: (at, given) => new Pool(at, { ...given, ...limits }),
       // A proxy that takes the connection and does not answer CONNECT is one that cannot be reached.
       clientFactory: (at, given) => new Pool(at, { ...given, headersTimeout: timeout }),
     });

@@ -10,8 +10,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | AsyncIterable<Uint8Array>;
   /**
-   * Whether the answer is read as slowly as our caller likes. Such requests have sockets of their own: a layer that waits
-   * to be read must not hold back the upload that it waits for.
+   * Whether the answer is read as slowly as our caller likes. Such requests have sockets of their own, as have those with
+   * a streamed body: a layer that waits to be read must not hold back the upload that it waits for.
    */
   readonly isDownload?: boolean;
 }

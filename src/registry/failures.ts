@@ -13,6 +13,8 @@ export interface Doing {
   readonly method: string;
   /** Of the request that was answered. Only its host and path are told. */
   readonly url: URL;
+  /** The registry as people name it. */
+  readonly domain: string;
 }
 
 /** Statuses after which the same request may go through. */
@@ -48,7 +50,7 @@ export async function refusal(
     status,
     retryable: PASSING_STATUSES.includes(status),
     ...(afterMs === undefined ? {} : { retryAfterMs: afterMs }),
-    ...hintOf(status, doing.url),
+    ...hintOf(status, doing.domain),
   });
 }
 
@@ -57,10 +59,11 @@ function codeOf(status: number): ErrorCode {
   return status === 404 ? 'NOT_FOUND' : 'REGISTRY';
 }
 
-function hintOf(status: number, url: URL): { readonly hint?: string } {
-  if (status === 407) return { hint: 'The proxy asks for a login: put it into HTTPS_PROXY' };
+function hintOf(status: number, domain: string): { readonly hint?: string } {
+  if (status === 407) return { hint: 'The proxy asks for a login: put it into HTTPS_PROXY.' };
   if (status !== 401 && status !== 403) return {};
-  return { hint: `Log in with \`docker login ${url.host}\`, or pass --creds or --authfile` };
+  const login = domain === 'docker.io' ? 'docker login' : `docker login ${domain}`;
+  return { hint: `Log in with \`${login}\`, or pass --creds or --authfile.` };
 }
 
 /** What came of a body before its end, a cut or the cap. That it broke off is no news beside its status. */

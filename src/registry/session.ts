@@ -229,7 +229,7 @@ export class Session {
       ...(body === undefined ? {} : { body: body() }),
       ...(isDownload === true ? { isDownload } : {}),
     });
-    const doing = { action, method, url };
+    const doing = { action, method, url, domain: host.domain };
     return { response, url, host, doing, secret: authorization };
   }
 }

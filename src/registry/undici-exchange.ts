@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici';
 import { type Context, interruption } from '../core/context.ts';
 import { untilAborted } from '../core/until-aborted.ts';
 import { connectionFailure, connectionTimeout } from './connection.ts';
-import { Dispatchers, type ProxyFor } from './dispatchers.ts';
+import { Dispatchers, type Lane, type ProxyFor } from './dispatchers.ts';
 import type { HttpRequest, HttpResponse, Send } from './exchange.ts';
 import { PATIENCE, type Patience, Watch } from './watch.ts';
 
@@ -32,7 +32,7 @@ export function undiciSend({ proxyFor, patience = {} }: UndiciOptions): {
   return {
     async send(ctx, host, request) {
       const exchange = new UndiciExchange(ctx, request, limits);
-      exchange.start(dispatchers.pool(request.url, host, request.isDownload === true));
+      exchange.start(dispatchers.pool(request.url, host, laneOf(request)));
       return await exchange.response;
     },
     close: () => dispatchers.close(),
@@ -234,6 +234,11 @@ class UndiciExchange implements Dispatcher.DispatchHandler {
       // Nobody wanted the answer, so nobody minds how it ended.
     }
   }
+}
+
+function laneOf({ isDownload, body }: HttpRequest): Lane {
+  if (isDownload === true) return 'downloads';
+  return isStream(body) ? 'uploads' : 'questions';
 }
 
 function isStream(body: HttpRequest['body']): body is AsyncIterable<Uint8Array> {

@@ -179,8 +179,8 @@ class Sender {
       throw again(await this.#session.refused(ctx, answer));
     }
     await response.discard();
-    // Some registries say nothing of what they have; then it is what was sent.
-    const has = offsetOf(answer, sent) ?? sent;
+    // Some registries say nothing of what they have, or count wrongly; more than was sent it cannot be.
+    const has = Math.min(sent, offsetOf(answer, sent) ?? sent);
     this.#place = { ...place, target: this.#locationOf(answer, place.target), offset: has };
     this.#count(has - place.offset);
     if (has === sent) return this.#place;

@@ -35,9 +35,13 @@ export function removedLines(removed: RemovedSummary, options: TextOptions): str
   const rows = largest.map((file) => [
     formatBytes(file.bytes),
     imagePath(file.path),
-    options.colours.dim(`layer ${file.addedBy + 1}, ${file.reason} by layer ${file.hiddenBy + 1}`),
+    options.colours.dim(`layer ${file.addedBy + 1}, ${reasonText(file)}`),
   ]);
   return formatTable(rows, ['right', 'left', 'left']);
+}
+
+function reasonText({ reason, hiddenBy }: RemovedSummary['largest'][number]): string {
+  return reason === 'excluded' ? reason : `${reason} by layer ${hiddenBy + 1}`;
 }
 
 /** Where warnings are. */

@@ -66,7 +66,9 @@ function placeText(output: string): string {
 
 function imageLines(image: FlattenedImage, report: FlattenReport, options: TextOptions): string[] {
   const platform = options.colours.cyan(platformText(image.platform));
-  const flat = image.alreadyFlat ? ': flat already, passed on as it is' : '';
+  const isAll = image.layersKept > 0 && image.layersKept === image.layersBefore;
+  const what = isAll ? 'nothing to merge' : 'flat already';
+  const flat = image.alreadyFlat ? `: ${what}, passed on as it is` : '';
   return [
     `${platform}${flat}`,
     ...table(imageRows(image, report), '  '),
@@ -84,7 +86,7 @@ function imageRows(image: FlattenedImage, report: FlattenReport): string[][] {
     rows.push(['stored', `${stored}${saving(storedBefore, storedAfter)}`]);
   }
   rows.push(
-    ['layers', change(image.layersBefore, image.layersAfter, formatCount)],
+    ['layers', layersText(image)],
     ['entries', change(image.entriesBefore, image.entriesAfter, formatCount)],
   );
   if (image.configDigest !== undefined) rows.push(['image id', safe(image.configDigest)]);
@@ -92,8 +94,16 @@ function imageRows(image: FlattenedImage, report: FlattenReport): string[][] {
   if (image.diffId !== undefined && report.images.length === 1) {
     rows.push(['diff id', safe(image.diffId)]);
   }
+  if (image.baseNamesHidden > 0) {
+    rows.push(['hidden', `${formatMany(image.baseNamesHidden, 'path')} of the kept layers`]);
+  }
   const gone = `${formatMany(removed.paths, 'path')}, ${formatBytes(removed.bytes)}`;
   return [...rows, ['removed', removed.paths === 0 ? 'nothing' : gone]];
+}
+
+function layersText({ layersBefore, layersAfter, layersKept }: FlattenedImage): string {
+  const kept = layersKept === 0 ? '' : `, ${formatCount(layersKept)} kept`;
+  return `${change(layersBefore, layersAfter, formatCount)}${kept}`;
 }
 
 function endRows(report: FlattenReport): string[][] {

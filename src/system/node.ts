@@ -19,7 +19,7 @@ export function nodeSystem(): System {
     platform: process.platform,
     homedir: homedir(),
     tmpdir: tmpdir(),
-    cwd: process.cwd(),
+    cwd: workingFolder(),
     cores,
     files: nodeFiles(),
     threads: nodeThreads(cores),
@@ -28,6 +28,12 @@ export function nodeSystem(): System {
     spawnDuplex,
     run: runProgram,
   };
+}
+
+/** Linux has a name for it that also works where its own is not UTF-8, which Node cannot hold. */
+function workingFolder(): string {
+  const cwd = process.cwd();
+  return cwd.includes('\ufffd') && process.platform === 'linux' ? '/proc/self/cwd' : cwd;
 }
 
 /** Real time. */

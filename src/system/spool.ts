@@ -1,6 +1,6 @@
 // Temporary files that are sure to go: on dispose, on a signal, and at the latest when the next run finds them.
 import type { Context } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import { isShipperError, ShipperError } from '../core/errors.ts';
 import { untilAborted } from '../core/until-aborted.ts';
 import type { Files, System, WritableFile } from './system.ts';
 
@@ -80,7 +80,9 @@ async function createIn(
 ): Promise<TempFile> {
   const { files } = system;
   const path = `${folder}/${prefix}-${files.owner.tag}-${system.random(6)}${SUFFIX}`;
-  const file = await files.create(path, mode);
+  const file = await files
+    .create(path, mode)
+    .catch((error) => Promise.reject(inFolder(error, path, folder)));
   const forget = files.owner.onExitRemove(path);
   let isPlaced = false;
   return {
@@ -101,6 +103,13 @@ async function createIn(
       }
     },
   };
+}
+
+/** The name of a file that could not even be made tells nobody anything. */
+function inFolder(error: unknown, path: string, folder: string): unknown {
+  if (!isShipperError(error)) return error;
+  const message = error.message.replace(path, `a file in ${folder}`);
+  return new ShipperError(error.code, message, { path: folder, cause: error.cause });
 }
 
 /** Removes files of runs that are dead for sure, or foreign and old. A live run's file is never touched. */

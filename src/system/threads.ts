@@ -80,7 +80,7 @@ class HashThread {
     });
     this.#worker.unref();
     this.#worker.on('message', (reply: HashReply) => this.#settle(reply));
-    this.#worker.on('error', (error) => this.#fail(`the thread failed: ${error.message}`));
+    this.#worker.on('error', (error) => this.#fail(threadFailure(error)));
     this.#worker.on('exit', () => this.#fail('the thread has ended'));
   }
 
@@ -166,4 +166,12 @@ class HashThread {
     for (const waiter of this.#waiters.values()) waiter.reject(this.#failure);
     this.#waiters.clear();
   }
+}
+
+/** A thread needs descriptors of its own. */
+function threadFailure({ message }: Error): string {
+  const [scarce] = /\bE[MN]FILE\b/.exec(message) ?? [];
+  return scarce === undefined
+    ? `the thread failed: ${message}`
+    : `no thread can be started: too many open files (${scarce})`;
 }

@@ -9,7 +9,8 @@ import { LIMITS } from '../core/limits.ts';
 import { untilAborted } from '../core/until-aborted.ts';
 import { createSpool, requireSpace, spoolStream } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
-import type { Entry } from '../tar/entry.ts';
+import { BLOCK, type Entry } from '../tar/entry.ts';
+import { parseTar } from '../tar/parser.ts';
 import { cleanPath } from '../tar/path.ts';
 import { scanTar } from '../tar/scan.ts';
 import { type Region, readRegion, streamRegion } from './region.ts';
@@ -69,14 +70,9 @@ export async function openArchiveStream(
   const iterator = untilAborted(ctx.signal, stream);
   try {
     const first: Uint8Array[] = [];
-    for (let bytes = 0; bytes < SNIFF_BYTES; ) {
-      const next = await iterator.next();
-      if (next.done) break;
-      first.push(next.value);
-      bytes += next.value.length;
-    }
+    const kind = sniffOuter(await take(iterator, first, SNIFF_BYTES), name);
+    if (kind === 'plain') checkStart(await take(iterator, first, BLOCK), name);
     const whole = joined(first, iterator);
-    const kind = sniffOuter(Buffer.concat(first), name);
     const plain = kind === 'plain' ? whole : decompress(whole, kind);
     return await openStream(system, ctx, plain, name, expectedBytes);
   } catch (error) {
@@ -84,6 +80,40 @@ export async function openArchiveStream(
     await iterator.return?.();
     throw error;
   }
+}
+
+/** Reads on until `taken` has `bytes` bytes, or all that there are; returns them as one. */
+async function take(
+  iterator: AsyncIterator<Uint8Array>,
+  taken: Uint8Array[],
+  bytes: number,
+): Promise<Buffer> {
+  let length = taken.reduce((sum, chunk) => sum + chunk.length, 0);
+  while (length < bytes) {
+    const next = await iterator.next();
+    if (next.done) break;
+    taken.push(next.value);
+    length += next.value.length;
+  }
+  return Buffer.concat(taken);
+}
+
+/** What is no tar from its first block on is not spooled to the end, which may never come. */
+function checkStart(head: Buffer, name: string): void {
+  if (head.length < BLOCK) return;
+  const block = head.subarray(0, BLOCK);
+  if (block.every((byte) => byte === 0)) throw withoutMembers(name);
+  const parser = parseTar();
+  parser.next();
+  try {
+    parser.next(block);
+  } catch (error) {
+    throw notAnArchive(error, name, 0);
+  }
+}
+
+function withoutMembers(name: string): ShipperError {
+  return new ShipperError('BAD_ARCHIVE', `Cannot open ${name}: it is an archive without members`);
 }
 
 async function* joined(
@@ -175,12 +205,8 @@ function readMembers(region: Region, name: string): Map<string, Member> {
   } catch (error) {
     throw notAnArchive(error, name, entries);
   }
-  if (members.size === 0) {
-    throw new ShipperError(
-      'BAD_ARCHIVE',
-      `Cannot open ${name}: it is ${region.size === 0 ? 'empty' : 'an archive without members'}`,
-    );
-  }
+  if (region.size === 0) throw new ShipperError('BAD_ARCHIVE', `Cannot open ${name}: it is empty`);
+  if (members.size === 0) throw withoutMembers(name);
   return members;
 }
 

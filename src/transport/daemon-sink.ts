@@ -6,6 +6,7 @@ import type { ImageSink } from '../image/image.ts';
 import type { System } from '../system/system.ts';
 import { cleanUpIn } from './engine-target.ts';
 import { GraphDriverSink } from './graph-driver-sink.ts';
+import { KeptLayersSink } from './kept-layers-sink.ts';
 import { LoadSink } from './load-sink.ts';
 import type { SinkOptions } from './sink.ts';
 import { sweepTemporaryNames, temporaryName } from './temporary-names.ts';
@@ -25,7 +26,8 @@ export async function openDaemonSink(
   const imports = facts.product === 'docker' && facts.store === 'graph-driver';
   const cleanUp = cleanUpIn(system, engine);
   const target = { engine, facts, name, temporary, cleanUp };
-  return imports
-    ? new GraphDriverSink(system, target, options)
-    : new LoadSink(system, target, options);
+  if (!imports) return new LoadSink(system, target, options);
+  return options.keepsLayers
+    ? new KeptLayersSink(system, target, options)
+    : new GraphDriverSink(system, target, options);
 }

@@ -1,10 +1,11 @@
 // An OCI layout folder as a destination (image-spec, image-layout.md). Blobs come first; `index.json` is replaced last,
 // and that is what makes the image visible. Other images of the layout stay.
 
+import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { ImageSink, Publication } from '../image/image.ts';
+import type { Descriptor, ImageSink, Publication } from '../image/image.ts';
 import { isObject, type JsonValue, member, parseJsonObject } from '../image/json-text.ts';
 import { OCI_INDEX } from '../image/media-types.ts';
 import {
@@ -21,6 +22,7 @@ import { FlushingFile } from './flushing-file.ts';
 import { namedDescriptors } from './image-names.ts';
 import { lockLayout } from './layout-lock.ts';
 import { entryKey } from './oci-select.ts';
+import { streamRegion } from './region.ts';
 import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
 import { storeLayer } from './store-layer.ts';
 import { blobPath } from './stored-layer.ts';
@@ -72,6 +74,23 @@ class LayoutSink implements ImageSink {
     await this.#makeFolders();
   }
 
+  /** Whether a blob is there already, byte for byte: it is left alone. */
+  async #holds(ctx: Context, descriptor: Descriptor): Promise<boolean> {
+    const { files } = this.#system;
+    const path = `${this.#folder}/${blobPath(descriptor.digest)}`;
+    if ((await files.stat(path))?.size !== descriptor.size) return false;
+    await using file = await files.openRead(path);
+    try {
+      const region = { file, offset: 0, size: file.size };
+      const stream = (offset: number) => streamRegion(ctx, region, offset);
+      await copyStored(ctx, { size: file.size, stream }, descriptor, async () => undefined);
+      return true;
+    } catch (error) {
+      if (isShipperError(error, 'SOURCE_CHANGED')) return false;
+      throw error;
+    }
+  }
+
   async #makeFolders(): Promise<void> {
     const made: string[] = [];
     for (const path of ['', '/blobs', '/blobs/sha256'].map((end) => this.#folder + end)) {
@@ -103,6 +122,7 @@ class LayoutSink implements ImageSink {
   };
 
   copyLayer: ImageSink['copyLayer'] = async (ctx, layer) => {
+    if (await this.#holds(ctx, layer.descriptor)) return describeCopy(layer);
     await using source = await layer.openStored(ctx);
     await this.#newBlob(async (temp) => {
       await copyStored(ctx, source, layer.descriptor, (bytes, position) =>

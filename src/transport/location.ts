@@ -71,7 +71,8 @@ function required(part: string, text: string): string {
 }
 
 async function isPath(system: System, text: string): Promise<boolean> {
-  if (text.startsWith('.') || ARCHIVE_NAME.test(text)) return true;
+  // No name of an image ends in a slash.
+  if (text.startsWith('.') || text.endsWith('/') || ARCHIVE_NAME.test(text)) return true;
   if (!text.includes('/')) return false;
   if (text.startsWith('/')) return true;
   return (await system.files.stat(resolvePath(system, text))) !== undefined;

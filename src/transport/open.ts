@@ -228,7 +228,7 @@ export class Transports implements AsyncDisposable {
   async #writable(path: string): Promise<string> {
     const full = await resolveLink(this.#system, path);
     const facts = await this.#system.files.stat(full);
-    if (facts?.kind === 'directory') {
+    if (facts?.kind === 'directory' || path.endsWith('/')) {
       throw new ShipperError('OUTPUT_CONFLICT', `Cannot write ${path}: it is a folder`, {
         path: full,
         hint: `Use oci:${path} to write an OCI layout`,

@@ -18,6 +18,7 @@ import type { System } from '../system/system.ts';
 import { LayerUpload } from './layer-upload.ts';
 import { registryReference } from './registry-source.ts';
 import { describeCopy, describeLayer, type SinkOptions } from './sink.ts';
+import { skipBytes } from './skip-bytes.ts';
 
 /** A registry keeps layers as they come, and every client can read gzip. */
 const DEFAULT_COMPRESSION = { kind: 'gzip', level: 6 } as const;
@@ -125,7 +126,7 @@ class RegistrySink implements ImageSink {
     const isNear = repository.domain === this.#home.domain;
     if (isNear && (await this.#registry.mountBlob(ctx, repository, blob.digest, this.#home)))
       return;
-    const open = (offset: number) => skipped(this.#registry.blob(ctx, this.#home, blob), offset);
+    const open = (offset: number) => skipBytes(this.#registry.blob(ctx, this.#home, blob), offset);
     await this.#registry.uploadBlob(ctx, repository, { open, expected: blob });
   }
 
@@ -179,17 +180,4 @@ function repositoriesOf(references: readonly Reference[], home: Repository): Rep
   const all = new Map<string, Repository>([[`${home.domain}/${home.path}`, home]]);
   for (const { domain, path } of references) all.set(`${domain}/${path}`, { domain, path });
   return [...all.values()];
-}
-
-/** `source` without its first `offset` bytes. */
-async function* skipped(
-  source: AsyncIterable<Uint8Array>,
-  offset: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let at = 0;
-  for await (const chunk of source) {
-    const rest = chunk.subarray(Math.max(0, offset - at));
-    at += chunk.length;
-    if (rest.length > 0) yield rest;
-  }
 }

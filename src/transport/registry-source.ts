@@ -3,7 +3,14 @@ import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Descriptor, ImageSource, Layer, Platform, Repository } from '../image/image.ts';
+import type {
+  Descriptor,
+  ImageSource,
+  Layer,
+  Platform,
+  Repository,
+  StoredContent,
+} from '../image/image.ts';
 import type { IndexEntry } from '../image/manifest.ts';
 import {
   familiarReference,
@@ -14,6 +21,7 @@ import {
 import type { FetchedManifest, Registry } from '../registry/registry.ts';
 import type { System } from '../system/system.ts';
 import { type ContentStore, SetReader } from './set-reader.ts';
+import { skipBytes } from './skip-bytes.ts';
 import { spooledLayer } from './spooled-layer.ts';
 
 /** A reference of a registry with its tag, as `docker://` takes it. */
@@ -97,8 +105,14 @@ class RegistryContent implements ContentStore {
 
   layer(descriptor: Descriptor, diffId: Digest, index: number): Layer {
     const fetch = (ctx: Context) => this.#registry.blob(ctx, this.#repository, descriptor);
+    // Passed on without a file: a stream that is wanted from its middle is begun anew.
+    const streamed = (ctx: Context): StoredContent => ({
+      size: descriptor.size,
+      stream: (offset) => skipBytes(fetch(ctx), offset),
+      async [Symbol.asyncDispose]() {},
+    });
     const layer = spooledLayer(this.#system, { descriptor, diffId, index, fetch });
-    return { ...layer, origin: this.#repository };
+    return { ...layer, origin: this.#repository, openStored: async (ctx) => streamed(ctx) };
   }
 }
 

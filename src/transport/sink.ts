@@ -10,6 +10,8 @@ export interface SinkOptions {
   readonly jobs: number;
   /** Family of the manifests that will be committed. */
   readonly family: MediaFamily;
+  /** Whether layers of the source are part of the result. Default false: it is one layer. */
+  readonly keepsLayers?: boolean;
 }
 
 /** Describes a layer that was produced and stored. */

@@ -1,6 +1,6 @@
 // The built program as a process: once, for what only a process can show. `npm test` builds it first.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/cli/version.ts';
@@ -30,6 +30,17 @@ describe.runIf(existsSync(BIN))('dist/bin.js', () => {
     ]);
     const bundled = readFileSync(`${ROOT}/dist/command/bin.js`, 'utf8');
     expect(bundled.match(/^import .*$/gm)).toEqual([expect.stringContaining('./version-')]);
+  });
+
+  it.runIf(existsSync('/dev/full'))('says where the version cannot be written', () => {
+    const stdout = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [BIN, '--version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', stdout, 'pipe'],
+    });
+    closeSync(stdout);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^shipper: Cannot write to stdout: ENOSPC.*\n$/);
   });
 
   it('sets the exit code', () => {

@@ -58,6 +58,28 @@ describe('a digest file that is a link', () => {
     await expect(checkIdFile(system, '--iidfile', 'loop')).rejects.toThrow('form a loop');
   });
 
+  it('in a folder that takes none is refused before any work, and the probe is gone', async () => {
+    await expect(checkIdFile({ ...system, cwd: '/proc' }, '--iidfile', 'id')).rejects.toThrow(
+      'Cannot write --iidfile "id": no file can be made in its folder',
+    );
+    await checkIdFile(system, '--iidfile', 'far/id');
+    expect(readdirSync(join(folder, 'far'))).toEqual([]);
+  });
+
+  it('of the longest name is written, and what a killed run left there is swept', async () => {
+    const name = 'n'.repeat(255);
+    writeFileSync(
+      join(
+        folder,
+        `far/.id.shipper--${system.files.owner.tag.replace(/-.*/, '-999999999-1')}-00.tmp`,
+      ),
+      '',
+    );
+    await writeIdFile(system, `far/${name}`, 'sha256:1');
+    await writeIdFile(system, 'far/id', 'sha256:2');
+    expect(readdirSync(join(folder, 'far')).sort()).toEqual(['id', name]);
+  });
+
   it('to something else of the command is refused', async () => {
     symlinkSync('x.tar', join(folder, 'id'));
     symlinkSync('far', join(folder, 'near'));

@@ -10,6 +10,7 @@ function edited(text: string, changes: Partial<ConfigEdit> = {}): string {
   const edit: ConfigEdit = {
     diffIds: [ID],
     history: 'as-is',
+    keptLayers: 0,
     created: undefined,
     labels: {},
     ...changes,

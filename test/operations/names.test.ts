@@ -3,7 +3,12 @@ import { symlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/exit-code.ts';
 import { flatName, flatPath, recordedName } from '../../src/operations/names.ts';
-import { type Location, parseLocation } from '../../src/transport/location.ts';
+import {
+  type BareName,
+  type Location,
+  parseDestination,
+  parseLocation,
+} from '../../src/transport/location.ts';
 import {
   type ImageSpec,
   legacyArchive,
@@ -58,9 +63,10 @@ describe('names', () => {
 
 describe('parseLocation()', () => {
   const none = undefined;
-  const LOCATIONS: readonly (readonly [text: string, location: Location])[] = [
+  const LOCATIONS: readonly (readonly [text: string, location: Location | BareName])[] = [
     ['-', { kind: 'stdio' }],
     ['docker-daemon:app:1', { kind: 'docker-daemon', reference: 'app:1' }],
+    ['docker://reg.example/app:1', { kind: 'docker', reference: 'reg.example/app:1' }],
     ['docker-archive:x.tar', { kind: 'docker-archive', path: 'x.tar', reference: none }],
     [
       'docker-archive:/a/x.tar:app:1',
@@ -78,11 +84,11 @@ describe('parseLocation()', () => {
     ['../app', { kind: 'path', path: '../app' }],
     ['/no/such', { kind: 'path', path: '/no/such' }],
     ['layouts/app', { kind: 'path', path: 'layouts/app' }],
-    ['layouts/other', { kind: 'docker-daemon', reference: 'layouts/other' }],
+    ['layouts/other', { kind: 'name', reference: 'layouts/other' }],
     // A folder of that name stands there, and does not hide the image.
-    ['layouts', { kind: 'docker-daemon', reference: 'layouts' }],
-    ['app', { kind: 'docker-daemon', reference: 'app' }],
-    ['reg.example/app:1', { kind: 'docker-daemon', reference: 'reg.example/app:1' }],
+    ['layouts', { kind: 'name', reference: 'layouts' }],
+    ['app', { kind: 'name', reference: 'app' }],
+    ['reg.example/app:1', { kind: 'name', reference: 'reg.example/app:1' }],
   ];
   it.each(LOCATIONS)('%s', async (text, location) => {
     using place = workplace();
@@ -93,6 +99,7 @@ describe('parseLocation()', () => {
   it.each([
     '',
     'docker-daemon:',
+    'docker://',
     'docker-archive:',
     'docker-archive::app',
     'oci:',
@@ -103,11 +110,10 @@ describe('parseLocation()', () => {
     });
   });
 
-  it('docker:// is for a later version', async () => {
+  it('parseDestination() takes a bare name for one of the engine', async () => {
     using place = workplace();
-    await expect(parseLocation(place.system, 'docker://app')).rejects.toMatchObject({
-      code: 'USAGE',
-    });
+    const engine = { kind: 'docker-daemon', reference: 'app:1' };
+    expect(await parseDestination(place.system, 'app:1')).toEqual(engine);
   });
 });
 
@@ -297,6 +303,18 @@ describe('destinations', () => {
       { source: 'x.tar', tags: ['APP:1'], outputs: ['y.tar'] },
       'BAD_REFERENCE',
       'Cannot use reference "APP:1": the repository name must be lowercase',
+    ],
+    [
+      'a folder that is none yet',
+      { source: 'x.tar', outputs: ['new.tar/'] },
+      'OUTPUT_CONFLICT',
+      'Cannot write new.tar/: it is a folder',
+    ],
+    [
+      'a day that there is not',
+      { source: 'x.tar', timestamp: '2026-02-31T00:00:00Z' },
+      'USAGE',
+      'Cannot use --timestamp "2026-02-31T00:00:00Z"',
     ],
     [
       'verify of stdout',

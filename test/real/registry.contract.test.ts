@@ -1,18 +1,25 @@
-// The registry contract against the registry of Debian.
+// The registry contract against the registry of Debian: open, behind htpasswd, behind a token server.
 import { connectRegistries } from '../../src/registry/connect.ts';
 import { nodeClock, nodeSystem } from '../../src/system/node.ts';
 import { registryContract } from '../contract/registry.contract.ts';
-import { startRegistry } from './support/registry.ts';
+import { type RegistryOptions, startRegistry } from './support/registry.ts';
+import { startTokenServer } from './support/token-server.ts';
 
-registryContract('docker-registry', () => subject());
+const LOGIN = { user: 'someone', password: 'secret:with colon' };
 
-registryContract('docker-registry with htpasswd', () =>
-  subject({ user: 'someone', password: 'secret:with colon' }),
-);
+registryContract('docker-registry', () => subject({}));
 
-async function subject(login?: { readonly user: string; readonly password: string }) {
-  const running = await startRegistry(login === undefined ? {} : { login });
-  const creds = login === undefined ? {} : { creds: `${login.user}:${login.password}` };
+registryContract('docker-registry with htpasswd', () => subject({ login: LOGIN }));
+
+registryContract('docker-registry with a token server', async () => {
+  const tokens = await startTokenServer(LOGIN, 60);
+  return subject({ config: { auth: tokens.auth } }, tokens);
+});
+
+async function subject(options: RegistryOptions, part?: AsyncDisposable) {
+  const running = await startRegistry(options);
+  const isOpen = options.login === undefined && part === undefined;
+  const creds = isOpen ? {} : { creds: `${LOGIN.user}:${LOGIN.password}` };
   const registry = connectRegistries(nodeSystem(), creds);
   const signal = new AbortController().signal;
   return {
@@ -22,6 +29,7 @@ async function subject(login?: { readonly user: string; readonly password: strin
     async [Symbol.asyncDispose]() {
       await registry[Symbol.asyncDispose]();
       await running.stop();
+      await part?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -218,7 +218,8 @@ describe('uploads', () => {
     fake.fault('upload.put', { kind: 'cutUpload', afterBytes: 100 });
     await send(SMALL, true);
     expect(stored(SMALL)?.equals(SMALL)).toBe(true);
-    expect(fake.count('upload.start')).toBe(2);
+    // Not behind what the registry may have kept of the first.
+    expect([fake.count('upload.start'), fake.count('upload.put')]).toEqual([2, 2]);
   });
 
   it('R20 416 is followed to the place that it tells', async () => {
@@ -350,7 +351,9 @@ describe('uploads', () => {
 
   it('chunks are as large as the registry wants, within reason', async () => {
     const { fake, send, stored } = await setUp({ chunkMinBytes: 10_000_000 });
-    const bytes = noise(25_000_000);
+    const bytes = Buffer.concat(
+      Array.from({ length: 25 }, (_, index) => noise(1_000_000).fill(index, 0, 9)),
+    );
     fake.fault('upload.patch', { kind: 'cutUpload', afterBytes: 1_000_000 });
     await send(bytes);
     expect(stored(bytes)?.equals(bytes)).toBe(true);
@@ -381,7 +384,7 @@ describe('uploads', () => {
     expect(one).toEqual(two);
     expect(fake.count('upload.start')).toBe(1);
     const layers = Array.from({ length: 64 }, (_, index) =>
-      Buffer.concat([Buffer.from([index]), BIG.subarray(0, 1_200_000 + index)]),
+      Buffer.concat([Buffer.from([index]), BIG.subarray(0, 100_000 + index)]),
     );
     const sent = await Promise.all(layers.map((layer, index) => send(layer, index % 2 === 0)));
     expect(sent.map(({ digest }) => digest)).toEqual(layers.map((layer) => sha256(layer)));
@@ -389,7 +392,8 @@ describe('uploads', () => {
       sent.map((blob) => registry.hasBlob(ctx, repository, blobId(blob))),
     );
     expect(had.every((has) => has)).toBe(true);
-    expect(fake.mostConnections()).toBeLessThanOrEqual(8);
+    // Eight for streams, eight for questions.
+    expect(fake.mostConnections()).toBeLessThanOrEqual(16);
   });
 
   it('R36 two clients that push one blob at once both succeed', async () => {

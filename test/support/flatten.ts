@@ -1,15 +1,17 @@
 // The merge and the emitter on layers in memory, as tests ask for them.
 import type { Context } from '../../src/core/context.ts';
 import { emitPlan } from '../../src/flatten/emit.ts';
-import { planFlatten } from '../../src/flatten/plan.ts';
+import { type FlatPlan, planFlatten } from '../../src/flatten/plan.ts';
 import { DEFAULT_POLICY, type MergePolicy, type Warning } from '../../src/flatten/policy.ts';
 import type { ChunkSink, RandomAccess } from '../../src/image/image.ts';
+import { sameContentIn } from '../../src/operations/content-reader.ts';
 import { scanTar } from '../../src/tar/scan.ts';
 
 /** A flat layer and what was said about it. */
 export interface FlatResult {
   readonly tar: Uint8Array;
   readonly warnings: readonly Warning[];
+  readonly plan: FlatPlan;
 }
 
 /** Choices as `MergePolicy`, with short names. */
@@ -20,6 +22,9 @@ export interface FlatOptions {
   readonly maxEntries?: number;
   /** Of the sink's chunks; default 1021. */
   readonly chunkBytes?: number;
+  /** Layers that stay; the result is the one above them. */
+  readonly keptLayers?: number;
+  readonly exclude?: readonly string[];
 }
 
 /** A context that reports nothing and never ends. */
@@ -79,6 +84,12 @@ export async function flattenTars(
   const plan = planFlatten(
     sources.map((source) => () => scanTar(source)),
     policy,
+    undefined,
+    {
+      keptLayers: options.keptLayers ?? 0,
+      exclude: options.exclude ?? [],
+      sameContent: sameContentIn(sources),
+    },
   );
   const sink = memorySink(options.chunkBytes);
   await emitPlan(silent, plan, sources, sink);
@@ -86,5 +97,5 @@ export async function flattenTars(
   if (tar.length !== plan.size) {
     throw new Error(`the plan said ${plan.size} bytes, the output has ${tar.length}`);
   }
-  return { tar, warnings: plan.warnings };
+  return { tar, warnings: plan.warnings, plan };
 }

@@ -21,6 +21,16 @@ export interface RandomStack {
   readonly listing: string;
   /** The flat tree as `describeTree` gives it. */
   readonly expected: readonly string[];
+  /** The file system when each layer was made, base first. */
+  readonly states: readonly Inode[];
+}
+
+/** One base, and some ways from it to one and the same state. */
+export interface KeptLayerings {
+  readonly base: readonly Uint8Array[];
+  /** What stands above the base. */
+  readonly stacks: readonly (readonly Uint8Array[])[];
+  readonly listing: string;
 }
 
 /** Some stacks with one and the same right answer. */
@@ -41,7 +51,24 @@ export function randomStack(seed: number): RandomStack {
     layers: entries.map(encode),
     listing: listingOf(entries),
     expected: last === undefined ? [] : describeState(last),
+    states,
   };
+}
+
+/** A base, and one state reached from it in four ways. */
+export function randomKeptLayerings(seed: number): KeptLayerings {
+  const random = createRandom(seed);
+  const nextId = counter();
+  const all = randomStates(random, 3 + random.below(4), nextId);
+  const cut = 1 + random.below(all.length - 1);
+  const [states, last] = [all.slice(cut), all.slice(-1)];
+  const unrelated = randomStates(random, 2, nextId);
+  const some = states.slice(0, -1).filter(() => random.chance(0.5));
+  const ways = [states, [...some, ...last], last, [...unrelated, ...last]];
+  const base = entriesOf(all.slice(0, cut), random);
+  const stacks = ways.map((way) => entriesOf(way, random, all[cut - 1]));
+  const listing = [base, ...stacks].map((stack) => listingOf(stack)).join('\n---\n');
+  return { base: base.map(encode), stacks: stacks.map((stack) => stack.map(encode)), listing };
 }
 
 /** One state reached in four ways: step by step, with steps left out, at once, and from an unrelated state. */
@@ -88,9 +115,13 @@ function randomStates(random: Random, count: number, nextId: () => number): Inod
   return states;
 }
 
-/** One layer for each step from state to state, the first from an empty root. */
-function entriesOf(states: readonly Inode[], random: Random): EntrySpec[][] {
-  let older = createInode(0, 'dir');
+/** One layer for each step from state to state, the first from `from` or an empty root. */
+function entriesOf(
+  states: readonly Inode[],
+  random: Random,
+  from: Inode = createInode(0, 'dir'),
+): EntrySpec[][] {
+  let older = from;
   const style = randomStyle(random);
   return states.map((newer) => {
     const own = random.chance(0.5) ? style : randomStyle(random);

@@ -207,7 +207,9 @@ export class RegistryCalls {
     url: URL,
     reply: RegistryReply,
   ): Promise<void> {
-    const rest = await reply.body();
+    const rest = await reply.body((taken) => {
+      upload.bytes = Buffer.concat([upload.bytes, taken]);
+    });
     if (rest === undefined) return;
     const digest = url.searchParams.get('digest') ?? '';
     const bytes = Buffer.concat([upload.bytes, rest]);

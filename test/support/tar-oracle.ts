@@ -84,6 +84,68 @@ export function readFlat(tarBytes: Uint8Array): FlatTree {
   return tree;
 }
 
+/** One entry of a layer over kept ones. */
+export interface LayerEntry {
+  /** Of a whiteout, the path that it hides. The root is `.`. */
+  readonly path: string;
+  readonly isWhiteout: boolean;
+  readonly node: FlatNode;
+  /** The carrier of a hard link. */
+  readonly target: string | undefined;
+}
+
+/** Reads a layer that was made over kept ones, and checks that it is canonical. */
+export function readUpper(tarBytes: Uint8Array): LayerEntry[] {
+  const tree: FlatTree = new Map();
+  const entries: LayerEntry[] = [];
+  let previous: string | undefined;
+  for (const item of readItems(Buffer.from(tarBytes))) {
+    const path = checkedPath(item, true);
+    check(!tree.has(path), path, 'stands twice');
+    check(previous === undefined || compareSteps(previous, path) < 0, path, 'is out of order');
+    checkParent(tree, path);
+    const isLink = item.header.typeflag === '1';
+    const node = isLink ? linkedNode(tree, item, path) : newNode(item, path, true);
+    tree.set(path, node);
+    const isWhiteout = baseName(path).startsWith('.wh.');
+    if (isWhiteout) checkWhiteout(node, path);
+    entries.push({
+      path: isWhiteout ? joined(parentOf(path), baseName(path).slice(4)) : path,
+      isWhiteout,
+      node,
+      target: isLink ? [...tree].find(([, other]) => other === node)?.[0] : undefined,
+    });
+    previous = path;
+  }
+  for (const { path, isWhiteout } of entries) {
+    check(!isWhiteout || !tree.has(path), path, 'has a whiteout and an entry');
+  }
+  return entries;
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function joined(parent: string | undefined, name: string): string {
+  return parent === undefined ? name : `${parent}/${name}`;
+}
+
+/** The whiteouts of a directory stand before its other names. */
+function compareSteps(a: string, b: string): number {
+  return comparePaths(whiteoutFirst(a), whiteoutFirst(b));
+}
+
+function whiteoutFirst(path: string): string {
+  return path.replace(/(^|\/)\.wh\./g, '$1\0');
+}
+
+function checkWhiteout(node: FlatNode, path: string): void {
+  check(baseName(path) !== '.wh..wh..opq', path, 'is an opaque marker');
+  const isPlain = node.uid === 0 && node.gid === 0 && node.mtimeNs === 0n && node.mode === 0o600;
+  check(node.type === 'file' && node.body.length === 0 && isPlain, path, 'is no plain whiteout');
+}
+
 /** Orders paths component by component, `/` below every other byte. The root `.` is first. */
 export function comparePaths(a: string, b: string): number {
   if (a === b) return 0;
@@ -218,7 +280,7 @@ function readRecords(text: string, offset: number): Map<string, string> {
 }
 
 /** The path of an entry in normal form, after all checks of its spelling. */
-function checkedPath(item: RawItem): string {
+function checkedPath(item: RawItem, isUpper = false): string {
   const { header, records } = item;
   const where = records.get('path') ?? header.name;
   const plain = header.prefix === '' ? header.name : `${header.prefix}/${header.name}`;
@@ -230,7 +292,8 @@ function checkedPath(item: RawItem): string {
   const path = isDir ? full.slice(0, -1) : full;
   const parts = path.split('/');
   check(!parts.some((p) => p === '' || p === '.' || p === '..'), where, 'is not a clean path');
-  check(!parts.some((p) => p.startsWith('.wh.')), where, 'is a whiteout');
+  const isMarked = (isUpper ? parts.slice(0, -1) : parts).some((p) => p.startsWith('.wh.'));
+  check(!isMarked, where, 'is a whiteout, or below one');
   checkRecordKeys(item, path);
   return path;
 }
@@ -271,7 +334,7 @@ function checkParent(tree: FlatTree, path: string): void {
   check(node.type === 'dir', path, 'has a parent that is not a directory');
 }
 
-function newNode(item: RawItem, path: string): FlatNode {
+function newNode(item: RawItem, path: string, isUpper = false): FlatNode {
   const { header } = item;
   const type = TYPES.get(header.typeflag);
   check(type !== undefined, path, `has the type ${JSON.stringify(header.typeflag)}`);
@@ -282,17 +345,17 @@ function newNode(item: RawItem, path: string): FlatNode {
   check(isDevice || header.major + header.minor === 0, path, 'has device numbers');
   const attributes = attributesOf(item, path);
   check(type !== 'symlink' || attributes.mode === 0o777, path, 'is a symlink not of mode 0777');
-  if (path === '.') checkRoot(attributes);
+  if (path === '.') checkRoot(attributes, isUpper);
   const { major, minor } = header;
   return { type, ...attributes, body: item.body, target, major, minor, names: [] };
 }
 
 type Attributes = Pick<FlatNode, 'mode' | 'uid' | 'gid' | 'mtimeNs' | 'xattrs'>;
 
-function checkRoot(root: Attributes): void {
+function checkRoot(root: Attributes, isUpper: boolean): void {
   check(root.mtimeNs === 0n, '.', 'the root carries an mtime');
   const plain = root.mode === 0o755 && root.uid === 0 && root.gid === 0 && root.xattrs.size === 0;
-  check(!plain, '.', 'the root has an entry that says nothing');
+  check(isUpper || !plain, '.', 'the root has an entry that says nothing');
 }
 
 /** The inode that a hard link joins, after checking that the entry repeats its attributes. */

@@ -4,6 +4,7 @@ import { untilAborted } from '../../src/core/until-aborted.ts';
 import { openArchiveStream } from '../../src/transport/archive.ts';
 import { testContext } from '../engine/support.ts';
 import { refusalOf, workplace } from '../operations/workplace.ts';
+import { legacyArchive } from '../support/archives.ts';
 
 /** Gives `chunks` and then nothing, not even an end, until it is let go. */
 function silentAfter(chunks: readonly Uint8Array[]) {
@@ -29,6 +30,9 @@ function silentAfter(chunks: readonly Uint8Array[]) {
 describe('a stream', () => {
   it.each([
     ['bzip2', 'BZh91AY&SY0000', 'UNSUPPORTED'],
+    ['zeros', '\0'.repeat(512), 'BAD_ARCHIVE'],
+    ['zeros and more', `${'\0'.repeat(512)}x`, 'BAD_ARCHIVE'],
+    ['noise', 'noise '.repeat(100), 'BAD_ARCHIVE'],
     ['broken gzip', '\x1f\x8b\x08\x00garbagegarbagegarbage', 'BAD_COMPRESSION'],
   ])('of %s is refused and let go while its writer is silent', async (_, head, code) => {
     using place = workplace();
@@ -40,7 +44,7 @@ describe('a stream', () => {
 
   it('is let go where there is no room for it', async () => {
     using place = workplace();
-    const stream = silentAfter([Buffer.alloc(512)]);
+    const stream = silentAfter([legacyArchive([{}]).subarray(0, 512)]);
     const opening = () => openArchiveStream(place.system, testContext(), stream, 'x', 2 ** 60);
     expect([(await refusalOf(opening)).code, stream.isReleased]).toEqual(['NO_SPACE', true]);
   });

@@ -15,6 +15,7 @@ import {
 } from '../options.ts';
 import {
   choiceOf,
+  countFrom0,
   countUpTo,
   parseCompression,
   parsePair,
@@ -33,6 +34,9 @@ export interface FlattenFlags extends MediaFlags, MergeFlags, PlatformFlags {
   readonly compression?: Compression;
   readonly verify?: boolean;
   readonly timestamp?: string;
+  readonly keepBase?: string;
+  readonly from?: number;
+  readonly exclude?: readonly string[];
   readonly history?: 'summary' | 'keep' | 'none';
   readonly label?: readonly (readonly [string, string])[];
   readonly annotation?: readonly (readonly [string, string])[];
@@ -98,6 +102,28 @@ const RESULT_OPTIONS: readonly OptionSpec[] = [
 ];
 
 const CONTENT_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--keep-base <REF>',
+    about: 'keep the layers of this image, which the source was built on; merge those above it',
+    group: CONTENT,
+    parse: parseWord,
+    once: true,
+    value: 'image',
+  },
+  {
+    flags: '--from <N>',
+    about: 'keep the first N layers as they are; merge those above them',
+    group: CONTENT,
+    parse: countFrom0,
+    otherwise: '0',
+  },
+  {
+    flags: '--exclude <GLOB>',
+    about: 'leave paths out, by the rules of .dockerignore; repeatable',
+    group: CONTENT,
+    parse: parseWord,
+    repeats: true,
+  },
   {
     flags: '--label <K=V>',
     about: 'set a label of the configuration; repeatable',
@@ -189,6 +215,9 @@ export function flattenRequest(source: string, flags: FlattenFlags): FlattenRequ
       compression: flags.compression,
       verify: flags.verify,
       timestamp: flags.timestamp,
+      keepBase: flags.keepBase,
+      from: flags.from,
+      exclude: flags.exclude,
       history: flags.history,
       labels: flags.label && Object.fromEntries(flags.label),
       annotations: flags.annotation && Object.fromEntries(flags.annotation),

@@ -29,6 +29,7 @@ Sizes are written as 500000, 10MB (powers of 1000), 1.5GiB (powers of 1024).`,
       'shipper flatten app.tar -o oci:layout:app --compression zstd:9',
       'from archive to OCI layout',
     ],
+    ['shipper flatten app:1 --keep-base node:22', 'keeps its layers'],
     ['docker save app:1 | shipper flatten - -o - | docker load', 'in a pipe'],
     ['shipper flatten app:1 --dry-run --min-saving 20', 'only says whether it is worth it'],
   ],
@@ -73,8 +74,11 @@ function answerOf(report: FlattenReport): Answer {
 /** Refuses what contradicts itself; says whether stdout will carry the archive. */
 function checkFlatten({ system, settings }: Session, source: string, flags: FlattenFlags): boolean {
   parseWord('SOURCE', source);
-  checkStdin(system, [source]);
+  checkStdin(system, flags.keepBase === undefined ? [source] : [source, flags.keepBase]);
   checkNames(source, flags);
+  if (flags.keepBase !== undefined && flags.from !== undefined) {
+    throw usage('Cannot combine --keep-base with --from: each says which layers are kept');
+  }
   checkDryRun(flags);
   const takesStdout = !flags.dryRun && writesToStdout(source, flags);
   if (!takesStdout) return false;
