@@ -22,15 +22,23 @@ function secretsOf(its: RegistryPlace): string[] {
   return [...new Set([PASSWORD, BASIC, SIGNATURE, ...tokens])];
 }
 
-const FAULTS: readonly (readonly [RegistryOperation, RegistryFault])[] = [
+type Row = readonly [RegistryOperation, RegistryFault];
+
+/** The registry says the login back. */
+const ECHOES: readonly Row[] = [
   ['manifest.put', { kind: 'status', status: 403, body: `you sent Basic ${BASIC}, ${PASSWORD}` }],
   ['upload.start', { kind: 'status', status: 500, body: `{"errors":[{"message":"${PASSWORD}"}]}` }],
+];
+
+const FAULTS: readonly Row[] = [
   ['blob.get', { kind: 'redirect', to: `http://127.0.0.1:1/x?sig=${SIGNATURE}` }],
   ['blob.get', { kind: 'cut', afterBytes: 3 }],
 ];
 
 describe.each(AUTHS)('with $kind', (auth) => {
-  it.each(FAULTS)('nothing shows when %s fails', async (operation, fault) => {
+  // What was not sent cannot be told from other words: a registry behind tokens never sees the login.
+  const faults = auth.kind === 'basic' ? [...ECHOES, ...FAULTS] : FAULTS;
+  it.each(faults)('nothing shows when %s fails', async (operation, fault) => {
     await using its = await registryPlace({ auth });
     putImage(its.repository('app'), '1', { layers: 'a=1 | b=2', wrap: 'gzip' });
     its.fake.fault(operation, fault, 50);
@@ -91,8 +99,7 @@ it('a token that ends in the middle of an upload is renewed, and the upload goes
   const login = { user: USER, password: PASSWORD };
   await using its = await registryPlace({ auth: { kind: 'token', login } });
   putImage(its.repository('app'), '1', { layers: 'a=1 | b=2' });
-  for (const operation of ['upload.patch', 'upload.put', 'manifest.put'] as const)
-    its.fake.fault(operation, { kind: 'expireTokens' });
+  its.fake.fault('upload.patch', { kind: 'expireTokens' });
   const ran = await its.run('flatten', its.at('app:1'), '--creds', `${USER}:${PASSWORD}`);
   expect(ran).toMatchObject({ code: 0, err: '' });
 });

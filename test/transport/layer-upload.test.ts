@@ -18,6 +18,7 @@ const NONE: Compression = { kind: 'none' };
 /** Gives `contents` one after the other, the last one for ever. */
 function producer(...contents: readonly Buffer[]): LayerProducer & { made: number } {
   return {
+    name: 'a layer',
     size: contents[0]?.length ?? 0,
     made: 0,
     async produce(_ctx, sink) {
@@ -80,6 +81,7 @@ describe('LayerUpload', () => {
     await using fake = await startFakeRegistry();
     await using client = clientOf(fake);
     const failing: LayerProducer = {
+      name: 'a layer',
       size: 10,
       async produce() {
         throw new Error('the disk is gone');
@@ -123,4 +125,19 @@ describe('a source that changes between two tries', () => {
       await system.threads.close();
     }
   });
+});
+
+it('a registry that never takes the end of a large layer is given up after three tries', async () => {
+  await using fake = await startFakeRegistry();
+  await using client = clientOf(fake);
+  const system = nodeSystem();
+  const options = { jobs: 2, family: 'oci' } as const;
+  await using sink = openRegistrySink(system, client.registry, `${fake.address}/app:1`, options);
+  // Each try sends more than a MiB, which must not count as progress: the registry had it before.
+  fake.fault('upload.put', { kind: 'status', status: 400 }, 20);
+  const layer = producer(noise(3_000_000));
+  const error = await refusalOf(() => sink.putLayer(client.ctx, layer, NONE));
+  expect(error.message).toContain('400');
+  expect(fake.count('upload.put')).toBeLessThan(6);
+  await system.threads.close();
 });
