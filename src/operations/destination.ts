@@ -224,8 +224,12 @@ async function isSource(
   return a.kind !== 'directory' || names.some((name) => keys.has(nameKey(name)));
 }
 
-function familiarOf(reference: string): string {
-  return familiarReference(withDefaultTag(parseReference(reference)));
+/** The name of a source: `app:1` also of `app:1@sha256:…`, whose digest only says which image it must be. */
+function familiarOf(text: string): string {
+  const reference = withDefaultTag(parseReference(text));
+  return familiarReference(
+    reference.tag === undefined ? reference : { ...reference, digest: undefined },
+  );
 }
 
 async function refuseTwice(system: System, destinations: readonly Destination[]): Promise<void> {

@@ -2,7 +2,6 @@
 // Elsewhere, because they are not about the merge: 36-39 (keep-base), 40 and 45 (configuration, platforms, history),
 // 41 and 42 (media types, sniffing, attestations), 46 (size of a blob).
 import { describe, expect, it } from 'vitest';
-import { TREES } from '../support/field-bug-trees.ts';
 import { layers } from '../support/layers.ts';
 import {
   base256,
@@ -20,6 +19,73 @@ import {
   utf8,
 } from '../support/tar-builder.ts';
 import { flat, flatten, refusal } from './flat.ts';
+
+/** A bug whose right answer is a tree: number, short name, stack, tree. */
+type Row = readonly [bug: number, name: string, stack: string, tree: string];
+
+const TREES: readonly Row[] = [
+  [1, 'hl_target_deleted', 'a=1 b=>a | -a', 'b=1'],
+  [1, 'hl_target_deleted with its directory', 'd/ d/a=1 b=>d/a | -d', 'b=1'],
+  [1, 'hl_target_deleted by an opaque marker', 'd/ d/a=1 b=>d/a | d/!', 'b=1 d/'],
+  [2, 'hl_target_overwritten', 'a=1 b=>a | a=2', 'a=2 b=1'],
+  [2, 'hl_target_overwritten by a symlink', 'a=1 b=>a | a->x', 'a->x b=1'],
+  [2, 'hl_target_overwritten by a directory', 'a=1 b=>a | a/ a/c=2', 'a/ a/c=2 b=1'],
+  [3, 'two siblings of an overwritten target', 'a=1 b=>a c=>a | a=2', 'a=2 b=1 c=>b'],
+  [3, 'siblings overwritten one by one', 'a=1 b=>a c=>a | a=2 | b=3', 'a=2 b=3 c=1'],
+  [4, 'hl_upper_to_lower', 'z=1 | a=>z', 'a=1 z=>a'],
+  [4, 'hl_upper_to_lower in a directory', 'a!/ a!/z=1 | a/ a/b=>a!/z', 'a/ a/b=1 a!/ a!/z=>a/b'],
+  [5, 'hl_chain_cross_layer', 'a=1 | b=>a | c=>b | -b', 'a=1 c=>a'],
+  [5, 'hl_chain_cross_layer, first deleted', 'a=1 | b=>a | c=>b | -a', 'b=1 c=>b'],
+  [6, 'hl_dotslash', 'a=1 b=>./a | -a', 'b=1'],
+  [6, 'hl_abs', 'a=1 b=>/a | -a', 'b=1'],
+  [6, 'hl_dotslash of both names', './d/a=1 ./b=>.//d/./a | -/d/a', 'b=1 d/'],
+  [7, 'hl_to_symlink', 't=1 s->t h=>s', 'h->t s=>h t=1'],
+  [7, 'hl_to_symlink, symlink deleted', 't=1 s->t h=>s | -s', 'h->t t=1'],
+  [7, 'hl_to_symlink that dangles', 's->gone | h=>s', 'h->gone s=>h'],
+  [9, 'hardlinks added again', 'a=1 b=>a | a=1 b=>a', 'a=1 b=>a'],
+  [9, 'hardlinks added again the other way round', 'a=1 b=>a | b=1 a=>b', 'a=1 b=>a'],
+  [10, 'links that a layer border cuts', 'a=1 b=>a | c=>b | d=>c', 'a=1 b=>a c=>a d=>a'],
+  [11, 'wh_file_and_file_same_layer', 'a=1 | -a a=2', 'a=2'],
+  [11, 'the same, whiteout last', 'a=1 | a=2 -a', 'a=2'],
+  [11, 'the same in the first layer', 'a=2 -a', 'a=2'],
+  [12, 'wh_and_recreate_same_layer_wh_first', 'd/ d/x=1 | -d d/ d/y=2', 'd/ d/y=2'],
+  [13, 'wh_and_recreate_same_layer_wh_last', 'd/ d/x=1 | d/ d/y=2 -d', 'd/ d/y=2'],
+  [14, 'an opaque marker is no whiteout of .wh..opq', 'd/ d/x=1 | d/ d/!', 'd/'],
+  [14, 'an opaque marker reaches any depth', 'd/ d/e/ d/e/f/ d/e/f/x=1 | d/!', 'd/'],
+  [15, 'opq_implicit_parent_last', 'd/ d/x=1 | d/n/y=2 d/!', 'd/ d/n/ d/n/y=2'],
+  [15, 'the same below a lower directory', 'd/ d/s/ d/s/x=1 | d/s/y=2 d/!', 'd/ d/s/ d/s/y=2'],
+  [15, 'opaque first', 'd/ d/s/ d/s/x=1 | d/! d/s/y=2', 'd/ d/s/ d/s/y=2'],
+  [16, 'opq_no_dir_entry', 'd/[1700,5:6,@5] d/x=1 | d/!', 'd/[1700,5:6,@5]'],
+  [17, 'an opaque marker stays out of the result', 'd/ d/! d/x=1', 'd/ d/x=1'],
+  [17, 'so does a whiteout of nothing', 'a=1 -b d/ -d/c', 'a=1 d/'],
+  [18, 'opaque through a symlinked directory', 'u/ u/x=1 l->u | l/!', 'l->u u/'],
+  [19, 'whiteout_prefix_in_middle', 'foo.wh.bar=1 bar=2 | x=3', 'bar=2 foo.wh.bar=1 x=3'],
+  [19, 'the same in a directory', 'd.wh.e/ d.wh.e/f=1 .wh=2', '.wh=2 d.wh.e/ d.wh.e/f=1'],
+  [21, 'dir_to_file', 'd/ d/x=1 d/e/ d/e/y=2 | d=f', 'd=f'],
+  [21, 'dir_to_file and back', 'd/ d/x=1 | d=f | d/ d/y=2', 'd/ d/y=2'],
+  [22, 'dir_to_symlink', 'd/ d/x=1 t/ | d->t', 'd->t t/'],
+  [22, 'dir_to_symlink, then below it', 'd/ d/x=1 t/ | d->t | d/y=2', 'd->t t/ t/y=2'],
+  [22, 'symlink to directory', 'd->t t/ t/x=1 | d/ d/y=2', 'd/ d/y=2 t/ t/x=1'],
+  [24, 'symlink_parent_implicit', 'u/ u/l/ l->u/l | l/n=1', 'l->u/l u/ u/l/ u/l/n=1'],
+  [24, 'symlink_parent_implicit_wh', 'u/ u/l/ u/l/o=1 l->u/l | -l/o', 'l->u/l u/ u/l/'],
+  [25, 'missing_parent_lower_has', 'tmp/[1777,@5] | tmp/x=1', 'tmp/[1777,@5] tmp/x=1'],
+  [25, 'missing parents that no layer has', 'a/b/c=1', 'a/ a/b/ a/b/c=1'],
+  [26, 'dotslash_mixed', 'a=1 | ./a=2 | /a=3', 'a=3'],
+  [26, 'dotslash_mixed with whiteouts', './d/ ./d/x=1 d/y=2 /d/z=3 | -/d/x -./d/y -d/z', 'd/'],
+  [27, 'dup_in_layer', 'a=1 a=2', 'a=2'],
+  [27, 'dup_dir_then_file_in_layer', 'd/ d/x=1 d=f', 'd=f'],
+  [27, 'a link means what its target was there', 'a=1 b=>a a=2', 'a=2 b=1'],
+  [28, 'links that leave the root', 'd/ d/l->../../x m->/../etc', 'd/ d/l->../../x m->/../etc'],
+  [30, 'names that are not UTF-8', '\\xff\\xfe=1 caf\\xe9=2', 'caf\\xe9=2 \\xff\\xfe=1'],
+  [30, 'link texts that are not UTF-8', 'l->caf\\xe9/\\x80', 'l->caf\\xe9/\\x80'],
+  [34, 'char00', 'a=1 | a=char:0,0', 'a=char:0,0'],
+  [
+    35,
+    'fifos and devices',
+    'b=block:8,17[660,0:6] c=char:1,3[666] p=fifo:[600] | d=>c',
+    'b=block:8,17[660,0:6] c=char:1,3[666] d=>c p=fifo:[600]',
+  ],
+];
 
 describe('bugs whose right answer is a tree', () => {
   it.each(TREES)('bug %i, %s: %s', async (_bug, _name, stack, tree) => {

@@ -146,6 +146,8 @@ describe('names', () => {
   it('a digest is a source, and needs a name for the result', async () => {
     await using its = await registryPlace();
     const { digest } = putImage(its.repository('app'), '1', { layers: STACK });
+    const both = await its.failing('flatten', its.at(`app:1@${digest}`), '-t', its.at('app:1'));
+    expect(both.line).toContain('it is the source itself');
     const source = its.at(`app@${digest}`);
     expect((await its.failing('flatten', source)).code).toBe(2);
     expect((await its.failing('flatten', source, '--in-place')).code).toBe(2);
