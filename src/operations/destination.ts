@@ -66,7 +66,33 @@ export async function resolveDestinations(
     await refuseOverwrite(system, request, source, destination);
   await refuseTwice(system, destinations);
   for (const { location } of destinations) await requireFolder(system, location);
-  return destinations;
+  return oncePerRegistry(destinations);
+}
+
+/** Where the result is, as skopeo names it: in a registry it is under every name. */
+export function placesOf({ location, names }: Destination): string[] {
+  if (location.kind !== 'docker') return [formatLocation(location)];
+  return names.map((name) => `docker://${name}`);
+}
+
+/** A registry gets the image once, under all of its names there: its layers are then uploaded once. */
+function oncePerRegistry(destinations: readonly Destination[]): Destination[] {
+  const kept: Destination[] = [];
+  for (const destination of destinations) {
+    const at = kept.findIndex((other) => isSameRegistry(other.location, destination.location));
+    const first = kept[at];
+    if (first === undefined) kept.push(destination);
+    else {
+      const names = [...new Set([...first.names, ...destination.names])];
+      kept[at] = { location: first.location, names };
+    }
+  }
+  return kept;
+}
+
+function isSameRegistry(a: Location, b: Location): boolean {
+  if (a.kind !== 'docker' || b.kind !== 'docker') return false;
+  return parseReference(a.reference).domain === parseReference(b.reference).domain;
 }
 
 /** The source's own medium, as a place for names, or for the default name. */
@@ -199,8 +225,12 @@ export async function isSource(
   return a.kind !== 'directory' || names.some((name) => keys.has(nameKey(name)));
 }
 
-function familiarOf(reference: string): string {
-  return familiarReference(withDefaultTag(parseReference(reference)));
+/** The name of a source: `app:1` also of `app:1@sha256:…`, whose digest only says which image it must be. */
+function familiarOf(text: string): string {
+  const reference = withDefaultTag(parseReference(text));
+  return familiarReference(
+    reference.tag === undefined ? reference : { ...reference, digest: undefined },
+  );
 }
 
 async function refuseTwice(system: System, destinations: readonly Destination[]): Promise<void> {

@@ -5,10 +5,10 @@ import { isShipperError, ShipperError } from '../core/errors.ts';
 import type { Image, ImageSet, ImageSource, MediaFamily, Platform } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
-import { formatLocation, type Location, resolvePath } from '../transport/location.ts';
+import { type Location, resolvePath } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
 import { createdTime } from './created.ts';
-import { resolveDestinations } from './destination.ts';
+import { placesOf, resolveDestinations } from './destination.ts';
 import { platformsFor } from './engine-platform.ts';
 import {
   checkGates,
@@ -108,13 +108,13 @@ class FlattenRun {
       transports,
       this.#request,
       set,
-      destinations,
+      sinks.published,
       others.size === 0 ? this.#platform : undefined,
     );
     return {
       source: this.#request.source,
       resolvedSource: source.name,
-      outputs: destinations.map((destination) => formatLocation(destination.location)),
+      outputs: destinations.flatMap(placesOf),
       tags: [...new Set(destinations.flatMap(({ names }) => names))],
       images,
       indexDigest: index,

@@ -2,11 +2,13 @@
 import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { ImageSet, Platform } from '../image/image.ts';
+import { formatReference, parseReference } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
 import { isStdout, type Location } from '../transport/location.ts';
 import type { Transports } from '../transport/open.ts';
 import type { Destination } from './destination.ts';
 import type { FlattenRequest } from './flatten-types.ts';
+import type { Published } from './sinks.ts';
 import { compareSets } from './verify-images.ts';
 
 /** Refuses what could not be read back, before anything is written. */
@@ -31,12 +33,12 @@ export async function readBack(
   transports: Transports,
   request: FlattenRequest,
   set: ImageSet,
-  destinations: readonly Destination[],
+  published: readonly Published[],
   platform: Platform | undefined,
 ): Promise<boolean | undefined> {
   if (request.verify !== true || request.dryRun === true) return undefined;
-  for (const { location, names } of destinations) {
-    await using written = await transports.openSource(ctx, readable(location, names));
+  for (const each of published) {
+    await using written = await transports.openSource(ctx, readable(each));
     const report = await compareSets(system, ctx, set, await written.read(ctx, platform), {
       ...(request.policy === undefined ? {} : { policy: request.policy }),
       allowNondistributable: true,
@@ -49,7 +51,12 @@ export async function readBack(
 }
 
 /** The place where a destination is read back: a layout that holds several images is asked for ours. */
-function readable(location: Location, names: readonly string[]): Location {
+function readable({ destination: { location, names }, digest }: Published): Location {
+  // By digest, because somebody may have moved the tag.
+  if (location.kind === 'docker' && digest !== undefined) {
+    const reference = { ...parseReference(location.reference), tag: undefined, digest };
+    return { ...location, reference: formatReference(reference) };
+  }
   const [name] = names;
   if (location.kind !== 'oci' || location.reference !== undefined || name === undefined) {
     return location;

@@ -1,12 +1,12 @@
 // The destinations of a run while they are written.
 import { type Context, throwIfAborted } from '../core/context.ts';
+import type { Digest } from '../core/digest.ts';
 import { partial } from '../core/errors.ts';
 import type { ImageSet, ImageSink, MediaFamily, Publication } from '../image/image.ts';
 import { buildIndex } from '../image/manifest.ts';
 import { typesOf } from '../image/media-types.ts';
-import { formatLocation } from '../transport/location.ts';
 import type { Transports } from '../transport/open.ts';
-import type { Destination } from './destination.ts';
+import { type Destination, placesOf } from './destination.ts';
 import type { SunkImage } from './flatten-one.ts';
 
 /** One destination and what it holds so far. */
@@ -16,6 +16,12 @@ export interface OpenSink {
   readonly images: SunkImage[];
 }
 
+/** A destination, and the digest of the index or manifest that is there now. */
+export interface Published {
+  readonly destination: Destination;
+  readonly digest: Digest | undefined;
+}
+
 /** The sinks of a run, opened when the first image is known to be good. */
 export class Sinks implements AsyncDisposable {
   readonly #ctx: Context;
@@ -23,6 +29,8 @@ export class Sinks implements AsyncDisposable {
   readonly #destinations: readonly Destination[];
   readonly #jobs: number;
   opened: OpenSink[] = [];
+  /** What {@link publish} has made visible. */
+  readonly published: Published[] = [];
 
   constructor(
     ctx: Context,
@@ -59,8 +67,10 @@ export class Sinks implements AsyncDisposable {
       } catch (error) {
         throw partial(error, written);
       }
-      written.push(formatLocation(destination.location));
+      written.push(...placesOf(destination));
       indexDigest ??= publication.index?.descriptor.digest;
+      const top = publication.index ?? publication.images[0]?.manifest;
+      this.published.push({ destination, digest: top?.descriptor.digest });
     }
     return indexDigest;
   }

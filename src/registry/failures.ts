@@ -86,9 +86,17 @@ async function readWords(ctx: Context, response: HttpResponse): Promise<string> 
 function wordsOf(body: string, secret: string | undefined): string {
   const errors = parsedErrors(body);
   const text = errors.length > 0 ? errors.join('; ') : /^\s*</.test(body) ? '' : body;
-  const words = tidy(text);
-  const bare = secret?.split(' ')[1];
-  return bare === undefined || bare === '' ? words : words.replaceAll(bare, '…');
+  return secretsIn(secret).reduce((words, each) => words.replaceAll(each, '…'), tidy(text));
+}
+
+/** What of an `Authorization` must not be told: its value, and the password in that. */
+function secretsIn(authorization: string | undefined): readonly string[] {
+  const [scheme = '', value = ''] = authorization?.split(' ') ?? [];
+  if (value === '') return [];
+  if (scheme.toLowerCase() !== 'basic') return [value];
+  const login = Buffer.from(value, 'base64').toString('utf8');
+  const password = login.slice(login.indexOf(':') + 1);
+  return password === '' ? [value] : [value, password];
 }
 
 const MOST_ERRORS = 3;

@@ -66,6 +66,7 @@ class Sender {
   #whole: Uint8Array | undefined;
   /** What went wrong on our side: no other try helps. */
   #ownError: unknown;
+  /** How far it was when the tries were last counted anew. */
   #progress = 0;
 
   constructor(session: Session, repository: Repository, home: RegistryHost, upload: BlobUpload) {
@@ -182,7 +183,7 @@ class Sender {
     // Some registries say nothing of what they have, or count wrongly; more than was sent it cannot be.
     const has = Math.min(sent, offsetOf(answer, sent) ?? sent);
     this.#place = { ...place, target: this.#locationOf(answer, place.target), offset: has };
-    this.#count(has - place.offset);
+    this.#count(has);
     if (has === sent) return this.#place;
     throw failure(doing, 'REGISTRY', `it took ${has} of ${sent} bytes`, { retryable: true });
   }
@@ -210,7 +211,7 @@ class Sender {
     // More than we ever sent is not ours.
     if (this.#place !== undefined && this.#place.offset > this.#hash.bytes) this.#place = undefined;
     this.#inChunks = this.#mustChunk || this.#place !== undefined;
-    if (this.#place !== undefined) this.#count(this.#place.offset - (before?.offset ?? 0));
+    if (this.#place !== undefined) this.#count(this.#place.offset);
   }
 
   #askPlace(ctx: Context, place: Place): Promise<Place | undefined> {
@@ -295,10 +296,10 @@ class Sender {
     return new ShipperError('DIGEST_MISMATCH', `Cannot upload ${name}: ${state}`);
   }
 
-  #count(bytes: number): void {
-    this.#progress += bytes;
-    if (this.#progress < PATIENCE.progressBytes) return;
-    this.#progress = 0;
+  /** The registry has `offset` bytes. Only what it never had before is progress: an upload begun anew may go on for ever. */
+  #count(offset: number): void {
+    if (offset - this.#progress < PATIENCE.progressBytes) return;
+    this.#progress = offset;
     this.#tries.progressed();
   }
 

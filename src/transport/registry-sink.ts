@@ -1,7 +1,8 @@
 // A registry as a destination: blobs first, manifests by digest, tags last, so that no tag ever names an image that is not
 // complete. What is not committed has no name, and the registry's own clean-up takes it.
 import { type Context, note, throwIfAborted } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import type { Digest } from '../core/digest.ts';
+import { isShipperError, messageOf, partial, ShipperError } from '../core/errors.ts';
 import type {
   Descriptor,
   FinishedArtifact,
@@ -85,7 +86,16 @@ class RegistrySink implements ImageSink {
     throwIfAborted(ctx);
     if (references.length === 0)
       await this.#putManifest(ctx, this.#home, top.descriptor.digest, top);
-    for (const reference of references) await this.#tag(ctx, reference, top);
+    const written: string[] = [];
+    for (const reference of references) {
+      try {
+        await this.#putManifest(ctx, reference, reference.tag ?? '', top);
+        written.push(`docker://${familiarReference(reference)}`);
+        await this.#checkTag(ctx, reference, top);
+      } catch (error) {
+        throw partial(error, written);
+      }
+    }
   };
 
   async [Symbol.asyncDispose](): Promise<void> {}
@@ -149,18 +159,30 @@ class RegistrySink implements ImageSink {
     await this.#registry.putManifest(ctx, repository, reference, { mediaType, bytes });
   }
 
-  async #tag(ctx: Context, reference: Reference, top: RawManifest): Promise<void> {
-    const tag = reference.tag ?? '';
-    await this.#putManifest(ctx, reference, tag, top);
-    // Somebody may have pushed in between: what was written is still there by its digest.
-    const now = await this.#registry.resolve(ctx, reference, tag);
-    if (now?.digest === top.descriptor.digest) return;
-    const what = now === undefined ? 'is gone again' : `names ${now.digest} by now`;
-    note(
-      ctx,
-      'warn',
-      `${familiarReference(reference)} ${what}: somebody else moved it; what was pushed is ${top.descriptor.digest}`,
-    );
+  /** Somebody may have pushed in between: what was written is still there by its digest. */
+  async #checkTag(ctx: Context, reference: Reference, top: RawManifest): Promise<void> {
+    const { digest } = top.descriptor;
+    const state = await this.#stateOfTag(ctx, reference, digest);
+    if (state === undefined) return;
+    note(ctx, 'warn', `${familiarReference(reference)} ${state}; what was pushed is ${digest}`);
+  }
+
+  /** What is wrong with a tag that was put; undefined when it names `digest`. */
+  async #stateOfTag(
+    ctx: Context,
+    reference: Reference,
+    digest: Digest,
+  ): Promise<string | undefined> {
+    try {
+      const now = await this.#registry.resolve(ctx, reference, reference.tag ?? '');
+      if (now?.digest === digest) return undefined;
+      const what = now === undefined ? 'is gone again' : `names ${now.digest} by now`;
+      return `${what}: somebody else moved it`;
+    } catch (error) {
+      // The registry took it, which is what counts.
+      if (isShipperError(error, 'INTERRUPTED')) throw error;
+      return `cannot be read back: ${messageOf(error)}`;
+    }
   }
 }
 

@@ -21,8 +21,8 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** Makes an authority and a certificate for 127.0.0.1 and localhost. */
-export function makeCertificates(): Certificates {
+/** Makes an authority and a certificate for 127.0.0.1, localhost and `hosts`. */
+export function makeCertificates(...hosts: readonly string[]): Certificates {
   const folder = mkdtempSync(join(tmpdir(), 'shipper-certs-'));
   const read = (name: string) => readFileSync(join(folder, name), 'utf8');
   const openssl = (...args: readonly string[]) =>
@@ -32,7 +32,8 @@ export function makeCertificates(): Certificates {
   try {
     openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca');
     openssl('req', ...newKey, ...request);
-    writeFileSync(join(folder, 'ext'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+    const names = ['IP:127.0.0.1', ...['localhost', ...hosts].map((host) => `DNS:${host}`)];
+    writeFileSync(join(folder, 'ext'), `subjectAltName=${names.join(',')}\n`);
     const ca = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'ext'];
     openssl('x509', '-req', '-in', 'server.csr', ...ca, '-out', 'server.pem');
     return { ca: read('ca.pem'), cert: read('server.pem'), key: read('server.key') };

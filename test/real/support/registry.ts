@@ -22,6 +22,8 @@ export interface RunningRegistry extends AsyncDisposable {
 export interface RegistryOptions {
   /** Asks for this user by basic authentication. */
   readonly login?: { readonly user: string; readonly password: string };
+  /** Speaks TLS: PEM texts. Its certificate has to name who it is asked for. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** More keys of its configuration (JSON is YAML). */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -37,11 +39,13 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Runn
     prepare: (directory) => {
       const file = join(directory, 'config.yml');
       writeFileSync(join(directory, 'htpasswd'), users ?? '');
+      writeFileSync(join(directory, 'cert.pem'), options.tls?.cert ?? '');
+      writeFileSync(join(directory, 'key.pem'), options.tls?.key ?? '');
       writeFileSync(file, JSON.stringify(registryConfig(directory, address, options)));
       return ['docker-registry', 'serve', file];
     },
-    // 401 is the answer of a registry that asks for a login.
-    isReady: async () => [200, 401].includes((await fetch(`${url}/v2/`)).status),
+    // 401 is the answer of a registry that asks for a login, 400 that of one that speaks TLS.
+    isReady: async () => [200, 400, 401].includes((await fetch(`${url}/v2/`)).status),
   });
   const { directory } = part;
   const stop = (): Promise<void> => part.stop();
@@ -62,11 +66,12 @@ export function freePort(): Promise<number> {
 
 function registryConfig(directory: string, addr: string, options: RegistryOptions): object {
   const htpasswd = { realm: 'shipper', path: join(directory, 'htpasswd') };
+  const tls = { certificate: join(directory, 'cert.pem'), key: join(directory, 'key.pem') };
   return {
     version: 0.1,
     log: { level: 'info' },
     storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } },
-    http: { addr },
+    http: { addr, ...(options.tls === undefined ? {} : { tls }) },
     ...(options.login === undefined ? {} : { auth: { htpasswd } }),
     ...options.config,
   };
