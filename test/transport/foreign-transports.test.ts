@@ -53,7 +53,7 @@ describe('a proper image name', () => {
   ])('%s stays one', async (text) => {
     using place = workplace();
     expect(await parseLocation(place.system, text)).toEqual({
-      kind: 'docker-daemon',
+      kind: 'name',
       reference: text,
     });
   });

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { parsePlatform } from '../../src/image/platform.ts';
 import { nodeSystem } from '../../src/system/node.ts';
+import { layerOpener } from '../../src/transport/layer-opener.ts';
 import { registrySource } from '../../src/transport/registry-source.ts';
 import { refusalOf } from '../operations/workplace.ts';
 import { clientOf } from '../registry/client-support.ts';
@@ -16,7 +17,11 @@ describe('registrySource()', () => {
     await using fake = await startFakeRegistry();
     await using client = clientOf(fake);
     putImage(fake.repository('app'), '1', { layers: 'a=1 | b=2' });
-    await using source = registrySource(nodeSystem(), client.registry, `${fake.address}/app:1`);
+    await using source = registrySource(
+      layerOpener(nodeSystem()),
+      client.registry,
+      `${fake.address}/app:1`,
+    );
     const { images, isIndex } = await source.read(client.ctx);
     expect([images.length, isIndex, fake.count('blob.get')]).toEqual([1, false, 1]);
     expect(images[0]?.tags).toEqual([`${fake.address}/app:1`]);
@@ -32,7 +37,11 @@ describe('registrySource()', () => {
     await using fake = await startFakeRegistry();
     await using client = clientOf(fake);
     const first = putImage(fake.repository('app'), '1', { layers: 'a=1 | b=2' });
-    await using source = registrySource(nodeSystem(), client.registry, `${fake.address}/app:1`);
+    await using source = registrySource(
+      layerOpener(nodeSystem()),
+      client.registry,
+      `${fake.address}/app:1`,
+    );
     await source.read(client.ctx);
     putImage(fake.repository('app'), '1', { layers: 'other=1' });
     const { images } = await source.read(client.ctx);
@@ -44,10 +53,10 @@ describe('registrySource()', () => {
     await using client = clientOf(fake);
     const { digest } = putImage(fake.repository('app'), '1', {});
     const text = `${fake.address}/app@${digest}`;
-    const source = registrySource(nodeSystem(), client.registry, text);
+    const source = registrySource(layerOpener(nodeSystem()), client.registry, text);
     expect((await source.read(client.ctx)).images[0]?.tags).toEqual([]);
     fake.fault('manifest.get', { kind: 'flip', atByte: 30 }, 9);
-    const lied = registrySource(nodeSystem(), client.registry, text);
+    const lied = registrySource(layerOpener(nodeSystem()), client.registry, text);
     expect((await refusalOf(() => lied.read(client.ctx))).code).toBe('DIGEST_MISMATCH');
   });
 
@@ -57,7 +66,11 @@ describe('registrySource()', () => {
     const repository = fake.repository('app');
     const images = [AMD64, ARM64].map((platform) => putImage(repository, undefined, { platform }));
     putIndex(repository, '1', images);
-    const source = registrySource(nodeSystem(), client.registry, `${fake.address}/app:1`);
+    const source = registrySource(
+      layerOpener(nodeSystem()),
+      client.registry,
+      `${fake.address}/app:1`,
+    );
     const set = await source.read(client.ctx, parsePlatform('linux/arm64'));
     expect(set.images.map(({ platform }) => platform.architecture)).toEqual(['arm64']);
     expect(fake.count('manifest.get')).toBe(2);
@@ -70,7 +83,11 @@ describe('registrySource()', () => {
     await using fake = await startFakeRegistry();
     await using client = clientOf(fake);
     putImage(fake.repository('app'), '1', {});
-    const source = registrySource(nodeSystem(), client.registry, `${fake.address}/${name}`);
+    const source = registrySource(
+      layerOpener(nodeSystem()),
+      client.registry,
+      `${fake.address}/${name}`,
+    );
     const error = await refusalOf(() => source.read(client.ctx));
     expect(error.code).toBe(code);
     expect(error.message).toContain(fake.address);
@@ -82,7 +99,11 @@ describe('registrySource()', () => {
     const digest = `sha256:${'1'.repeat(64)}`;
     const mediaType = 'application/vnd.oci.image.config.v1+json';
     putImage(fake.repository('app'), '1', {}, { config: { mediaType, digest, size: 1e9 } });
-    const source = registrySource(nodeSystem(), client.registry, `${fake.address}/app:1`);
+    const source = registrySource(
+      layerOpener(nodeSystem()),
+      client.registry,
+      `${fake.address}/app:1`,
+    );
     const error = await refusalOf(() => source.read(client.ctx));
     expect([error.code, fake.count('blob.get')]).toEqual(['LIMIT_EXCEEDED', 0]);
   });
