@@ -37,10 +37,20 @@ export interface Operations {
   tagImage(system: System, ctx: Context, request: TagRequest): Promise<TagReport>;
 }
 
+/** An archive for which the threads may start while code still loads. */
+const WARM_FROM_BYTES = 67_108_864;
+
+async function isLarge({ files, cwd }: System, source: string): Promise<boolean> {
+  const path = source.startsWith('/') ? source : `${cwd}/${source}`;
+  const facts = await files.stat(path).catch(() => undefined);
+  return (facts?.size ?? 0) >= WARM_FROM_BYTES;
+}
+
 /** The real ones. */
 export const lazyOperations: Operations = {
   async flattenImage(...args) {
-    args[0].threads.warm?.();
+    const [system, , { source }] = args;
+    if (await isLarge(system, source)) system.threads.warm?.();
     const { flattenImage } = await import('../operations/flatten-image.ts');
     return flattenImage(...args);
   },

@@ -148,8 +148,8 @@ export interface WritableFile extends ReadableFile {
 export interface Threads {
   /** Starts the threads of the first `hashFile` and `hasher`, while the caller still loads code. */
   warm?(): void;
-  /** A hasher on a thread of its own. Close it. */
-  hasher(algorithm: DigestAlgorithm): StreamHasher;
+  /** A hasher, on a thread of its own unless it is known that there will be few `bytes`. Close it. */
+  hasher(algorithm: DigestAlgorithm, bytes?: number): StreamHasher;
   /** Hashes `length` bytes of an open file from `offset`, beside other such jobs, and returns hex. */
   hashFile(job: HashFileJob): Promise<string>;
   /** Ends the threads that do nothing. Harmless to others who use the same System. */

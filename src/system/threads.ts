@@ -1,4 +1,6 @@
 // Hashing off the main thread: SHA-256 is a third of the work of a flatten.
+import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { interruption } from '../core/context.ts';
 import type { DigestAlgorithm } from '../core/digest.ts';
@@ -9,6 +11,9 @@ import type { HashFileJob, StreamHasher, Threads } from './system.ts';
 
 /** Threads that hash files at once; the hasher of the output has one of its own beside them. */
 const FILE_THREADS = 2;
+/** Less is hashed where it is asked for, in a few milliseconds: a thread takes longer to start. */
+const THREAD_FROM_BYTES = 8_388_608;
+const READ_BYTES = 262_144;
 
 /** Real threads, started when they are first needed. */
 export function nodeThreads(cores: number): Threads {
@@ -38,14 +43,15 @@ export function nodeThreads(cores: number): Threads {
       fileThreads.push(new HashThread());
       spare = new HashThread();
     },
-    hasher(algorithm) {
+    hasher(algorithm, bytes) {
+      if (bytes !== undefined && bytes < THREAD_FROM_BYTES) return hasherHere(algorithm);
       const thread = spare ?? new HashThread();
       spare = undefined;
       return thread.stream(algorithm);
     },
     async hashFile(job) {
       if (job.signal?.aborted) throw interruption(job.signal);
-      return await threadForFile().file(job);
+      return job.length < THREAD_FROM_BYTES ? hashFileHere(job) : await threadForFile().file(job);
     },
     async close() {
       const ended = fileThreads.filter((thread) => thread.queuedBytes === 0);
@@ -55,6 +61,29 @@ export function nodeThreads(cores: number): Threads {
       await Promise.all(ended.map((thread) => thread.end()));
     },
   };
+}
+
+function hasherHere(algorithm: DigestAlgorithm): StreamHasher {
+  const hash = createHash(algorithm);
+  return {
+    update: async (chunk) => void hash.update(chunk),
+    digest: async () => hash.digest('hex'),
+    close: () => undefined,
+  };
+}
+
+function hashFileHere({ fd, offset, length, algorithm }: HashFileJob): string {
+  const hash = createHash(algorithm);
+  const buffer = Buffer.allocUnsafe(Math.min(length, READ_BYTES));
+  for (let at = 0; at < length; ) {
+    const wanted = Math.min(buffer.length, length - at);
+    const read = readSync(fd, buffer, 0, wanted, offset + at);
+    if (read === 0)
+      throw new ShipperError('SOURCE_CHANGED', 'Cannot hash: the file became shorter');
+    hash.update(buffer.subarray(0, read));
+    at += read;
+  }
+  return hash.digest('hex');
 }
 
 interface Waiter {

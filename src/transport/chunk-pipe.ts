@@ -6,6 +6,7 @@ import type { ChunkSink } from '../image/image.ts';
 export type ChunkConsumer = (chunk: Uint8Array) => Promise<void>;
 
 const CHUNK_BYTES = 2_097_152;
+const MIN_CHUNK_BYTES = 65_536;
 const CHUNKS = 5;
 
 /** A ring of chunks in front of consumers that all see every chunk. */
@@ -16,15 +17,27 @@ export class ChunkPipe implements ChunkSink {
   readonly #running = new Set<Promise<void>>();
   #current: Uint8Array;
   #used = 0;
+  #taken = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(consumers: readonly ChunkConsumer[], onChunk: (bytes: number) => void) {
+  /** `bytes` says how many will come, where that is known: small layers need no large chunks. */
+  constructor(
+    consumers: readonly ChunkConsumer[],
+    onChunk: (bytes: number) => void,
+    bytes: number = Number.POSITIVE_INFINITY,
+  ) {
     this.#consumers = consumers;
     this.#onChunk = onChunk;
+    const chunkBytes = Math.min(CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, bytes));
     for (let i = 0; i < CHUNKS; i += 1) {
-      this.#idle.push(new Uint8Array(new SharedArrayBuffer(CHUNK_BYTES)));
+      this.#idle.push(new Uint8Array(new SharedArrayBuffer(chunkBytes)));
     }
     this.#current = this.#idle.pop() ?? new Uint8Array(0);
+  }
+
+  /** Bytes that were put in so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   space(): Uint8Array {
@@ -33,6 +46,7 @@ export class ChunkPipe implements ChunkSink {
 
   filled(bytes: number): Promise<void> | undefined {
     this.#used += bytes;
+    this.#taken += bytes;
     if (this.#used < this.#current.length) return undefined;
     this.#send(this.#current);
     return this.#next();

@@ -4,7 +4,7 @@ import { checkCompression, createCompressor } from '../blob/compress.ts';
 import type { Compression } from '../blob/compressor.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
-import { bug } from '../core/errors.ts';
+import { bug, ShipperError } from '../core/errors.ts';
 import type { LayerProducer } from '../image/image.ts';
 import type { System } from '../system/system.ts';
 import { type ChunkConsumer, ChunkPipe, inSequence } from './chunk-pipe.ts';
@@ -31,7 +31,7 @@ export async function storeLayer(
 ): Promise<StoredBytes> {
   checkCompression(compression);
   const stored = storage(compression, jobs, write);
-  const hasher = system.threads.hasher('sha256');
+  const hasher = system.threads.hasher('sha256', producer.size);
   const meter = startTask(
     ctx,
     write === undefined ? 'hash the flat layer' : 'write the flat layer',
@@ -39,9 +39,10 @@ export async function storeLayer(
   );
   try {
     const consumers = [(chunk: Uint8Array) => hasher.update(chunk), stored.take];
-    const pipe = new ChunkPipe(consumers, (bytes) => meter.advance(bytes));
+    const pipe = new ChunkPipe(consumers, (bytes) => meter.advance(bytes), producer.size);
     await producer.produce(ctx, pipe);
     await pipe.finish();
+    requireSize(pipe.taken, producer);
     await stored.finish();
     const diffId = digestFromHex('sha256', await hasher.digest());
     meter.finish();
@@ -52,6 +53,15 @@ export async function storeLayer(
   } finally {
     hasher.close();
   }
+}
+
+/** A plan knows the size of its layer exactly, so that another one means that its source is another one. */
+function requireSize(bytes: number, { name, size }: LayerProducer): void {
+  if (bytes === size) return;
+  throw new ShipperError(
+    'SOURCE_CHANGED',
+    `Cannot write the flat layer of ${name}: it has ${bytes} bytes where ${size} were planned`,
+  );
 }
 
 /** The stage behind the pipe: what is stored, and its digest where that is not the tar's own. */

@@ -42,7 +42,7 @@ const ROWS: readonly Row[] = [
     'did you mean --quiet?',
   ],
   ['flatten x -z', 'Cannot use -z: shipper flatten has no such option', FLATTEN_HELP],
-  ['flatten x --spool y', 'Cannot use --spool: shipper flatten has no such option', FLATTEN_HELP],
+  ['flatten x --spool y', 'Cannot use --spool "y": it is not one of auto, tar, compressed, none'],
   [
     'flatten x --keep-base y --from 2',
     'Cannot combine --keep-base with --from: each says which layers are kept',
