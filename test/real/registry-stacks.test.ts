@@ -11,7 +11,7 @@ import { readFlat } from '../support/tar-oracle.ts';
 import { pulledTars, pushImage } from './support/pushed.ts';
 import { sharedRegistry } from './support/shared.ts';
 
-const STACKS = Number(process.env['SHIPPER_STACKS'] ?? 200);
+const STACKS = Number(process.env['SHIPPER_STACKS'] ?? 60);
 const FIRST = Number(process.env['SHIPPER_FIRST'] ?? 1);
 const WRAPS = ['gzip', 'zstd', 'none'] as const;
 const REPOSITORY = 'shipper/stacks';
