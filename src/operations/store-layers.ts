@@ -1,12 +1,12 @@
 // The layers of a result go into a sink: kept ones as they are stored, the merged one as it is made.
 import type { Compression } from '../blob/compressor.ts';
-import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
 import { algorithmOf } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
-import type { ImageSink, Layer, MediaFamily, StoredContent, StoredLayer } from '../image/image.ts';
+import type { ImageSink, Layer, MediaFamily, StoredLayer } from '../image/image.ts';
 import { layerType } from '../image/media-types.ts';
 import { layerProducer } from '../transport/layer-producer.ts';
+import { sniffStored } from '../transport/stored-facts.ts';
 import type { OpenRoot } from './root.ts';
 
 /** Stores the layers of a result, base first. `isUnchanged` says that they are those of the source. */
@@ -93,18 +93,9 @@ async function storedAs(ctx: Context, layer: Layer): Promise<Compression['kind']
   const { digest } = layer.descriptor;
   if (algorithmOf(digest) !== 'sha256') return undefined;
   await using stored = await layer.openStored(ctx);
-  const found = sniffCompression(await headOf(stored));
+  const found = await sniffStored(stored);
   if (found === 'plain') return 'none';
   // Without a manifest the digest is the tar's own, which compressed bytes do not have.
   const isKnown = (found === 'gzip' || found === 'zstd') && digest !== layer.diffId;
   return isKnown ? found : undefined;
-}
-
-async function headOf(stored: StoredContent): Promise<Uint8Array> {
-  let head = new Uint8Array(0);
-  for await (const chunk of stored.stream(0)) {
-    head = Buffer.concat([head, chunk.subarray(0, SNIFF_BYTES)]);
-    if (head.length >= SNIFF_BYTES) break;
-  }
-  return head;
 }

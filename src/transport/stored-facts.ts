@@ -25,10 +25,20 @@ export interface StoredFacts extends StoredLook {
   readonly tarBytes: number;
 }
 
+/** How stored bytes are compressed, by their first ones. */
+export async function sniffStored(stored: Pick<StoredContent, 'stream'>): Promise<StoredAs> {
+  let head = new Uint8Array(0);
+  for await (const chunk of stored.stream(0)) {
+    head = Buffer.concat([head, chunk.subarray(0, SNIFF_BYTES)]);
+    if (head.length >= SNIFF_BYTES) break;
+  }
+  return sniffCompression(head);
+}
+
 /** Looks at the first bytes of a layer; `UNSUPPORTED` for a compression that cannot be read. */
 export async function lookAt(ctx: Context, layer: Layer): Promise<StoredLook> {
   await using stored = await layer.openStored(ctx);
-  const kind = sniffCompression(await headOf(stored));
+  const kind = await sniffStored(stored);
   if (kind === 'plain' || kind === 'gzip' || kind === 'zstd') return { kind, size: stored.size };
   throw new ShipperError('UNSUPPORTED', `Cannot read a layer: it is compressed with ${kind}`);
 }
@@ -97,13 +107,4 @@ async function* passed(
     see(chunk);
     yield chunk;
   }
-}
-
-async function headOf(stored: StoredContent): Promise<Uint8Array> {
-  let head = new Uint8Array(0);
-  for await (const chunk of stored.stream(0)) {
-    head = Buffer.concat([head, chunk.subarray(0, SNIFF_BYTES)]);
-    if (head.length >= SNIFF_BYTES) break;
-  }
-  return head;
 }
