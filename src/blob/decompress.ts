@@ -5,7 +5,8 @@ import { messageOf, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
-const CHUNK_BYTES = 262_144;
+/** Of the output: every chunk is a turn of a pool thread and one of the main thread. */
+const CHUNK_BYTES = 1_048_576;
 /** A bomb is told by its ratio only once it is large enough to matter. */
 const RATIO_FROM_BYTES = 64 * 1024 * 1024;
 
