@@ -32,7 +32,7 @@ async function upperOf(layers: readonly Uint8Array[], keptLayers: number): Promi
   return (await flattenTars(layers, { keptLayers })).tar;
 }
 
-describe('a base and the layer over it', () => {
+describe('a base and the layer over it', { timeout: 600_000 }, () => {
   it(
     'are the last state, and the layer says nothing that it need not',
     async () => {
