@@ -84,6 +84,13 @@ function suffix({ tag, digest }: Reference): string {
   return `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
+/** A name as it can be given to an image, with its tag; undefined for an id or a digest, which are found and not given. */
+export function taggedName(text: string): string | undefined {
+  if (isImageId(text)) return undefined;
+  const reference = withDefaultTag(parseReference(text));
+  return reference.digest === undefined ? familiarReference(reference) : undefined;
+}
+
 /** Whether `text` names an image of an engine by id: `sha256:…`, or 12 to 64 hex digits. */
 export function isImageId(text: string): boolean {
   return /^sha256:[a-f0-9]{64}$/.test(text) || /^[a-f0-9]{12,64}$/.test(text);

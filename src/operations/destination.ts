@@ -5,6 +5,7 @@ import {
   formatReference,
   isImageId,
   parseReference,
+  taggedName,
   withDefaultTag,
 } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
@@ -151,9 +152,8 @@ function requireRegistryOf(reference: string, tags: readonly string[]): void {
 /** A name that an engine can give to an image, with its tag; `USAGE` where it has a digest or is an id. */
 export function taggable(name: string): string {
   refuseForeignTransport(name);
-  const reference = isImageId(name) ? undefined : withDefaultTag(parseReference(name));
-  if (reference !== undefined && reference.digest === undefined)
-    return familiarReference(reference);
+  const tagged = taggedName(name);
+  if (tagged !== undefined) return tagged;
   throw new ShipperError(
     'USAGE',
     `Cannot name the result ${JSON.stringify(name)}: a digest or id is not a name`,

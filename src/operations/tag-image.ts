@@ -7,6 +7,7 @@ import {
   isImageId,
   parseReference,
   type Reference,
+  taggedName,
   withDefaultTag,
 } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
@@ -236,9 +237,8 @@ function wholeName(text: string, prefix: 'docker://' | 'docker-daemon:'): string
     );
   }
   refuseForeignTransport(name);
-  const reference = isImageId(name) ? undefined : withDefaultTag(parseReference(name));
-  if (reference !== undefined && reference.digest === undefined)
-    return familiarReference(reference);
+  const tagged = taggedName(name);
+  if (tagged !== undefined) return tagged;
   throw new ShipperError(
     'USAGE',
     `Cannot use the name ${JSON.stringify(text)}: a digest or id is not a name`,
