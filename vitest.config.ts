@@ -9,6 +9,8 @@ export default defineConfig({
           name: 'unit',
           // Two cores are what there is; the default leaves one of them idle.
           maxWorkers: 2,
+          // Files share a process: none changes what another sees, and loading all of src anew for each is a third of the time.
+          isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**', 'test/soak/**'],
           testTimeout: 60_000,

@@ -7,6 +7,7 @@ import { checkCompression, createCompressor } from '../../src/blob/compress.ts';
 import type { Compression } from '../../src/blob/compressor.ts';
 import { hasNativeZstd } from '../../src/blob/decompress.ts';
 import { SNIFF_BYTES, sniffCompression } from '../../src/blob/sniff.ts';
+import { isAll } from '../support/amount.ts';
 
 /** Some of it repeats, some does not. */
 function sample(bytes: number): Buffer {
@@ -55,9 +56,10 @@ describe('gzip', () => {
   it('gives the same bytes for any jobs and any chunks', async () => {
     const content = sample(2_300_000);
     const first = await compressed(content, gzip(6));
-    for (const jobs of [1, 3, 8, 64])
-      for (const chunk of [7919, 65_536, 524_288, 1_048_576, 3_000_000])
-        expect((await compressed(content, gzip(6), { jobs, chunk })).equals(first)).toBe(true);
+    for (const [i, jobs] of [1, 3, 8, 64].entries())
+      for (const [k, chunk] of [7919, 524_288, 1_048_576, 3_000_000, 65_536].entries())
+        if (isAll() || i === k)
+          expect((await compressed(content, gzip(6), { jobs, chunk })).equals(first)).toBe(true);
   });
 
   it('is one member with a header that says nothing of time or system', async () => {

@@ -97,7 +97,9 @@ describe('decompress()', () => {
   it.each([
     [],
     ['-19'],
-    ['--ultra', '-22', '--long=27'],
+    // Without a known size, the program prepares tables of a gigabyte.
+    ['--ultra', '-22', `--stream-size=${TEXT.length}`],
+    ['--long=27'],
     ['--no-check'],
     ['-1', '--fast=5'],
   ])('reads what the zstd program writes with %j', async (...args) => {
@@ -180,8 +182,8 @@ describe('decompress()', () => {
     });
   });
 
-  it('C1: the same behind 4 MiB of honest content', async () => {
-    const bytes = Buffer.concat([zstdStored(Buffer.alloc(4 * MIB, 'ab')), zstdRepeated(1_000_000)]);
+  it('C1: the same behind 1 MiB of honest content', async () => {
+    const bytes = Buffer.concat([zstdStored(Buffer.alloc(MIB, 'ab')), zstdRepeated(1_000_000)]);
     expect(await refused(bytes, 'zstd')).toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });
 

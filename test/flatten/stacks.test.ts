@@ -7,7 +7,7 @@ import { differenceOf, randomLayerings, randomStack } from '../support/random-st
 import { readFlat } from '../support/tar-oracle.ts';
 import { describeTree } from './random/model.ts';
 
-const STACKS = Number(process.env['SHIPPER_STACKS'] ?? 500);
+const STACKS = Number(process.env['SHIPPER_STACKS'] ?? 160);
 const FIRST = Number(process.env['SHIPPER_FIRST'] ?? 1);
 const ONLY = process.env['SHIPPER_SEED'];
 const PARTS = 8;

@@ -15,6 +15,7 @@ import {
   writeMembers,
 } from '../support/archives.ts';
 import { notationOf } from '../support/layers.ts';
+import { entry, tar } from '../support/tar-builder.ts';
 import { readFlat } from '../support/tar-oracle.ts';
 import { workplace } from './workplace.ts';
 
@@ -241,7 +242,9 @@ describe('a failed run', () => {
 
   it('does not end others on the same System, and neither does one that is done', async () => {
     using place = workplace();
-    place.write('x.tar', legacyArchive([{ layers: `a=${'x'.repeat(40 * MIB)} | b=1` }]));
+    const body = Buffer.alloc(40 * MIB, 'x');
+    const layers = [tar([entry({ name: 'a', type: 'file', body })])];
+    place.write('x.tar', legacyArchive([{ layers }]));
     place.write('small.tar', legacyArchive([{}]));
     place.write('bad.tar', legacyArchive([WRONG]));
     const long = place.flatten({ source: 'x.tar', outputs: ['1.tar'] });

@@ -14,7 +14,7 @@ const OCI = 'application/vnd.oci.image';
 const LAYERS = Array.from({ length: 20 }, (_, i) =>
   tar(
     [`a${i}`, `m${i}`, `z${i}`].map((name) =>
-      entry({ name, type: 'file', body: Buffer.alloc(300_000, `${name} ${i * 7919}`) }),
+      entry({ name, type: 'file', body: Buffer.alloc(100_000, `${name} ${i * 7919}`) }),
     ),
   ),
 );

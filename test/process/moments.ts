@@ -10,11 +10,11 @@ import { processPlace } from './cli.ts';
 const CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 export const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** An image of 46 MB, small as an archive: there are moments to hit. */
-export function stoppableImage(): Uint8Array {
+/** An image of 46 MB, or of as many files in each of its 3 layers, small as an archive: there are moments to hit. */
+export function stoppableImage(files = 400): Uint8Array {
   const layers = [0, 1, 2].map((layer) =>
     tar(
-      Array.from({ length: 400 }, (_, i) => {
+      Array.from({ length: files }, (_, i) => {
         const body = createHash('sha512').update(`${layer} ${i}`).digest('hex').repeat(300);
         return entry({ name: `${layer}/${i}`, type: 'file', body });
       }),

@@ -1,6 +1,7 @@
 // K7, K8: standard output as a pipe that goes away, and one that is slow.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -43,7 +44,8 @@ describe('standard output', () => {
     expect(quick.code).toBe(0);
     const slow = place.start(['flatten', 'x.tar', '-o', '-'], { keepsStdout: true });
     const chunks: Buffer[] = [];
-    await sleep(1500);
+    if (slow.child.stdout !== null) await once(slow.child.stdout, 'readable');
+    await sleep(300);
     for await (const chunk of slow.child.stdout ?? []) chunks.push(chunk as Buffer);
     expect((await slow.ended).code).toBe(0);
     expect(sha256(Buffer.concat(chunks))).toBe(sha256(quick.stdout));

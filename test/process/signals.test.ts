@@ -1,25 +1,35 @@
 // K9: a signal at any moment ends the run soon, with its own exit code and nothing left behind; `test/real` has more
 // moments.
+
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { processPlace } from './cli.ts';
+import { amount } from '../support/amount.ts';
+import { type ProcessPlace, processPlace, type Running } from './cli.ts';
 import { STOPS, stopAtMoments, stoppableImage } from './moments.ts';
 
 let gzipped: Uint8Array;
 beforeAll(() => {
-  gzipped = stoppableImage();
+  gzipped = stoppableImage(200);
 });
 
+/** A run that hangs on its output, since nobody reads it. */
+async function hanging(place: ProcessPlace): Promise<Running> {
+  writeFileSync(place.path('x.tar'), gzipped);
+  const running = place.start(['flatten', 'x.tar', '-o', '-'], { keepsStdout: true });
+  if (running.child.stdout !== null) await once(running.child.stdout, 'readable');
+  await sleep(300);
+  return running;
+}
+
 describe('K9: a signal', () => {
-  it('at 9 moments', () => stopAtMoments(gzipped, 9, STOPS));
+  const moments = amount(5, 9);
+  it(`at ${moments} moments`, () => stopAtMoments(gzipped, moments, STOPS));
 
   it('a second SIGINT ends at once', async () => {
     using place = processPlace();
-    writeFileSync(place.path('x.tar'), gzipped);
-    // Nobody reads, so the run hangs on its output.
-    const running = place.start(['flatten', 'x.tar', '-o', '-'], { keepsStdout: true });
-    await sleep(1500);
+    const running = await hanging(place);
     const started = performance.now();
     running.child.kill('SIGINT');
     await sleep(200);
@@ -33,9 +43,7 @@ describe('K9: a signal', () => {
 
   it('while nobody reads the pipe ends the run as well', async () => {
     using place = processPlace();
-    writeFileSync(place.path('x.tar'), gzipped);
-    const running = place.start(['flatten', 'x.tar', '-o', '-'], { keepsStdout: true });
-    await sleep(1500);
+    const running = await hanging(place);
     running.child.kill('SIGTERM');
     const late = sleep(5000, 'late', { ref: false });
     const ended = new Promise((resolve) => running.child.on('exit', resolve));

@@ -366,7 +366,7 @@ function numberText(value: RawNumber | undefined, width: number): string {
 
 function checksumText(block: Buffer): string {
   let sum = 8 * 0x20;
-  for (const [at, byte] of block.entries()) if (at < 148 || at >= 156) sum += byte;
+  for (let at = 0; at < BLOCK; at += 1) if (at < 148 || at >= 156) sum += block[at] ?? 0;
   return `${sum.toString(8).padStart(6, '0')}\0 `;
 }
 

@@ -50,6 +50,8 @@ interface RawItem {
   readonly body: Buffer;
 }
 
+/** The code of `/`. */
+const SLASH = 47;
 const BLOCK = 512;
 const MAX_ID = 0o7777777;
 const MAX_ELEVEN = 0o77777777777n;
@@ -151,14 +153,14 @@ export function comparePaths(a: string, b: string): number {
   if (a === b) return 0;
   if (a === '.') return -1;
   if (b === '.') return 1;
-  const left = a.split('/');
-  const right = b.split('/');
-  for (const [at, part] of left.entries()) {
-    const other = right[at];
-    if (other === undefined) return 1;
-    if (part !== other) return part < other ? -1 : 1;
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at += 1) {
+    const [left, right] = [a.charCodeAt(at), b.charCodeAt(at)];
+    if (left === right) continue;
+    if (left === SLASH || right === SLASH) return left === SLASH ? -1 : 1;
+    return left - right;
   }
-  return -1;
+  return a.length - b.length;
 }
 
 /** The parent of a path; undefined for children of the root and for the root. */
