@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
+import type { EngineOptions } from '../../src/engine/session.ts';
 import {
   type FakeEngine,
   type FakeEngineOptions,
@@ -13,10 +14,16 @@ import { clientOf, collect, failureOf, pieces, testContext } from './support.ts'
 let fake: FakeEngine;
 let engine: Engine;
 
-async function start(options: FakeEngineOptions = {}): Promise<void> {
+/** So long that a busy machine is never taken for an engine that hangs. */
+const PATIENT: EngineOptions = { idleMs: 30_000, thinkMs: 30_000 };
+
+async function start(
+  options: FakeEngineOptions = {},
+  patience: EngineOptions = PATIENT,
+): Promise<void> {
   await stop();
   fake = await startFakeEngine(options);
-  engine = clientOf(fake, { idleMs: 150, thinkMs: 400 });
+  engine = clientOf(fake, patience);
 }
 
 async function stop(): Promise<void> {
@@ -211,19 +218,24 @@ describe('saveImage()', () => {
   });
 
   it('times out when the engine hangs in the stream, and before it', async () => {
+    await start({}, { idleMs: 200, thinkMs: 1000 });
+    fake.images.add({ tags: ['app:1'], tar: TAR });
     fake.fault('save', { kind: 'hang', afterBytes: 1000 });
     const midway = await failureOf(collect(engine.saveImage(ctx, 'app:1')));
     expect(midway.code).toBe('TIMEOUT');
-    expect(midway.message).toContain('nothing came or went for 0.15 s');
+    expect(midway.message).toContain('nothing came or went for 0.2 s');
     fake.fault('save', { kind: 'hang' });
     const begin = performance.now();
     const thinking = await failureOf(collect(engine.saveImage(ctx, 'app:1')));
-    expect(thinking.message).toContain('for 0.4 s');
-    expect(performance.now() - begin).toBeGreaterThan(390);
+    expect(thinking.message).toContain('for 1 s');
+    expect(performance.now() - begin).toBeGreaterThan(990);
   });
 
   it('waits for a slow engine and for a slow reader', async () => {
-    fake.fault('save', { kind: 'slow', chunkBytes: 60_000, everyMs: 80 });
+    await start({}, { ...PATIENT, idleMs: 400 });
+    fake.images.add({ tags: ['app:1'], tar: TAR });
+    // In all longer than it may be silent.
+    fake.fault('save', { kind: 'slow', chunkBytes: 40_000, everyMs: 60 });
     expect((await collect(engine.saveImage(ctx, 'app:1'))).length).toBe(300_000);
     let size = 0;
     for await (const chunk of engine.saveImage(ctx, 'app:1')) {
@@ -323,21 +335,23 @@ describe('loadImages()', () => {
   });
 
   it('times out when the engine stops reading, or thinks for too long', async () => {
+    await start({}, { ...PATIENT, idleMs: 200 });
     fake.fault('load', { kind: 'stopReading', afterBytes: 1000 });
     const reading = await failureOf(engine.loadImages(ctx, endless()));
-    expect(reading.message).toContain('nothing came or went for 0.15 s');
-    await start({ load: () => new Promise(() => undefined) });
+    expect(reading.message).toContain('nothing came or went for 0.2 s');
+    await start({ load: () => new Promise(() => undefined) }, { idleMs: 400, thinkMs: 800 });
     const thinking = await failureOf(engine.loadImages(ctx, pieces(TAR)));
-    expect(thinking.message).toContain('nothing came or went for 0.4 s');
+    expect(thinking.message).toContain('nothing came or went for 0.8 s');
   });
 
   it('lets the engine think after the last byte, and our caller before it', async () => {
     const { clock } = ctx;
-    await start({ load: (tar) => clock.sleep(300).then(() => echo(tar)) });
+    const load = (tar: Uint8Array) => clock.sleep(600).then(() => echo(tar));
+    await start({ load }, { ...PATIENT, idleMs: 400 });
     expect(await engine.loadImages(ctx, pieces(TAR))).toEqual(['app:300000']);
     async function* slow(): AsyncGenerator<Uint8Array, void, undefined> {
       yield TAR;
-      await clock.sleep(300);
+      await clock.sleep(600);
       yield TAR;
     }
     expect(await engine.loadImages(ctx, slow())).toEqual(['app:600000']);

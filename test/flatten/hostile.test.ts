@@ -5,6 +5,7 @@ import { emitPlan } from '../../src/flatten/emit.ts';
 import { planFlatten } from '../../src/flatten/plan.ts';
 import { DEFAULT_POLICY } from '../../src/flatten/policy.ts';
 import { scanTar } from '../../src/tar/scan.ts';
+import { amount } from '../support/amount.ts';
 import { inMemory, silent } from '../support/flatten.ts';
 import { layers } from '../support/layers.ts';
 import {
@@ -29,6 +30,7 @@ import { type FlattenOptions, flat, flatten, refusal, type Stack } from './flat.
 
 const SECOND = 1000;
 const MIB = 2 ** 20;
+const MANY = amount(20_000, 50_000);
 
 /** A refusal that comes soon and takes no memory to speak of. */
 async function refusedSoon(
@@ -647,7 +649,7 @@ describe('B6: damage', () => {
 
   it('a bit that flips anywhere in a header is refused or harmless', async () => {
     const intact = await flat([whole]);
-    for (let bit = 0; bit < 512 * 8; bit += 7) {
+    for (let bit = 0; bit < 512 * 8; bit += amount(13, 7)) {
       const bytes = Buffer.from(whole);
       bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       const outcome = await flat([bytes]).catch(async () => (await refusal([bytes])).code);
@@ -710,9 +712,9 @@ describe('B8: many entries', () => {
     expect(await flat('a=1 b=2 | c=3', { maxEntries: 3 })).toBe('a=1 b=2 c=3');
   });
 
-  it('100,000 entries of one path are merged in time and order', async () => {
+  it(`${2 * MANY} entries of one path are merged in time and order`, async () => {
     const started = performance.now();
-    const parts = Array<Buffer>(100_000).fill(file('same'));
+    const parts = Array<Buffer>(2 * MANY).fill(file('same'));
     const { tree, warnings } = await flatten([tar(parts)]);
     expect(tree.size).toBe(1);
     expect(warnings.length).toBeLessThan(1001);
@@ -724,9 +726,9 @@ describe('B8: many entries', () => {
     expect(['BAD_LAYER', 'UNSAFE_ENTRY']).toContain(code);
   });
 
-  it('50,000 files in one directory, removed one by one', async () => {
+  it(`${MANY} files in one directory, removed one by one`, async () => {
     const started = performance.now();
-    const names = Array.from({ length: 50_000 }, (_, at) => `d/f${at}`);
+    const names = Array.from({ length: MANY }, (_, at) => `d/f${at}`);
     const lower = tar(names.map((name) => file(name)));
     const upper = tar(names.map((name) => file(name.replace('d/', 'd/.wh.'))));
     expect(await flat([lower, upper])).toBe('d/');

@@ -42,12 +42,13 @@ describe('K20: the same input gives the same bytes', () => {
   });
 });
 
-describe('K6, C1: memory', () => {
+describe.runIf(process.platform === 'linux')('K6, C1: memory', () => {
   /** Runs with a hook that tells the largest resident set, in MiB. */
   async function peak(image: Uint8Array, args: readonly string[] = []) {
     using place = processPlace();
     writeFileSync(place.path('x.tar'), image);
-    const hook = `data:text/javascript,process.on('exit',()=>console.error('peak',process.resourceUsage().maxRSS))`;
+    // The kernel's own mark begins anew with the program; that of getrusage is as large as the test runner was.
+    const hook = `data:text/javascript,import {readFileSync} from 'node:fs';process.on('exit',()=>console.error('peak',/VmHWM:\\s*(\\d+)/.exec(readFileSync('/proc/self/status'))[1]))`;
     const started = performance.now();
     const { code, stderr } = await place.run(['flatten', 'x.tar', '--dry-run', ...args], {
       node: ['--import', hook],
