@@ -242,7 +242,7 @@ describe('a failed run', () => {
 
   it('does not end others on the same System, and neither does one that is done', async () => {
     using place = workplace();
-    const body = Buffer.alloc(40 * MIB, 'x');
+    const body = Buffer.alloc(16 * MIB, 'x');
     const layers = [tar([entry({ name: 'a', type: 'file', body })])];
     place.write('x.tar', legacyArchive([{ layers }]));
     place.write('small.tar', legacyArchive([{}]));

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { amount } from '../support/amount.ts';
 import { hybridArchive, legacyArchive } from '../support/archives.ts';
 import { entry, tar } from '../support/tar-builder.ts';
 import { BIN, processPlace } from './cli.ts';
@@ -75,7 +76,7 @@ describe('standard output', () => {
   it('an input that is cut leaves an output without an end', async () => {
     using place = processPlace();
     const input = largeArchive();
-    for (const cut of [1000, 3_000_000, input.length - 5000]) {
+    for (const cut of [3_000_000, 1000, input.length - 5000].slice(0, amount(1, 3))) {
       const { code, stdout, stderr } = await place.run(['flatten', '-', '-o', '-'], {
         input: input.subarray(0, cut),
       });
