@@ -3,7 +3,7 @@
 import type { Compression } from '../blob/compressor.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
-import { bug } from '../core/errors.ts';
+import { bug, type ShipperError } from '../core/errors.ts';
 import type { Entry } from '../tar/entry.ts';
 
 /** A pointer to content (image-spec, descriptor.md). */
@@ -174,12 +174,16 @@ export interface Artifact {
   readonly blobs: readonly StoredBlob[];
 }
 
-/** A manifest that is not an image: dropped by a flatten, and named. */
-export interface Attestation {
+/** A manifest that speaks about an image: dropped by a flatten, and named. */
+export interface Statement {
   readonly descriptor: Descriptor;
   /** What it speaks about, as far as it says. */
   readonly subject: string | undefined;
-  readonly kind: 'attestation' | 'signature' | 'referrer';
+  readonly kind: 'attestation' | 'signature' | 'sbom' | 'referrer';
+}
+
+/** A statement that an index lists. */
+export interface Attestation extends Statement {
   /** Reads its manifest; undefined where it is listed and not part of the medium. */
   open(ctx: Context): Promise<Artifact | undefined>;
 }
@@ -201,12 +205,21 @@ export interface ImageSet {
   readonly imagesInMedium?: number;
 }
 
+/** Statements that a medium keeps beside its images. */
+export interface StatementsBeside {
+  readonly found: readonly Statement[];
+  /** Why it is not known whether these are all. */
+  readonly failure?: ShipperError;
+}
+
 /** Where an image is read. Dispose it after the last layer was closed. */
 export interface ImageSource extends AsyncDisposable {
   /** As skopeo names it, for messages. */
   readonly name: string;
   /** Reads manifests and configurations. `platform` keeps only the images that match. May be called twice. */
   read(ctx: Context, platform?: Platform): Promise<ImageSet>;
+  /** What else the medium has that speaks about one of `subjects`. Absent where a medium keeps such things in the index only. */
+  statements?(ctx: Context, subjects: readonly Digest[]): Promise<StatementsBeside>;
 }
 
 /** Takes bytes in order. One chunk is being filled at a time; full chunks are hashed and stored behind the caller. */

@@ -25,6 +25,15 @@ import { checkReadable, readBack } from './read-back.ts';
 import { remarksOn } from './remarks.ts';
 import { type OpenRoot, openRoot } from './root.ts';
 import { type OpenSink, Sinks } from './sinks.ts';
+import {
+  droppedBy,
+  droppedByPlan,
+  findStatements,
+  refuseDropped,
+  reportStatements,
+  type Statements,
+  surelyDropped,
+} from './statements.ts';
 
 /**
  * Flattens an image. Nothing becomes visible before everything was read, checked and written. Errors: `NOT_FOUND`,
@@ -100,7 +109,12 @@ class FlattenRun {
     const keep = await keepRule(this.#ctx, transports, this.#request, this.#platform);
     const set = await platformsFor(this.#ctx, transports, all, destinations);
     await using sinks = new Sinks(this.#ctx, transports, destinations, this.#options.jobs);
+    const statements = await this.#statements(source, { set, others }, keep);
     const images = await this.#flattenAll(set, others, sinks, keep);
+    const dropped = this.#request.dryRun
+      ? droppedByPlan(statements, images)
+      : droppedBy(statements, sinks.publications(set));
+    refuseDropped(this.#request, source.name, dropped);
     const index = await sinks.publish(set);
     const verified = await readBack(
       this.#system,
@@ -118,11 +132,7 @@ class FlattenRun {
       tags: [...new Set(destinations.flatMap(({ names }) => names))],
       images,
       indexDigest: index,
-      dropped: set.attestations.map(({ descriptor, kind, subject }) => ({
-        digest: descriptor.digest,
-        kind,
-        subject,
-      })),
+      dropped: reportStatements(dropped),
       remarks: remarksOn(images),
       dryRun: this.#request.dryRun ?? false,
       verified,
@@ -132,16 +142,17 @@ class FlattenRun {
   /** Reads manifests and configurations. What is replaced in place must not lose its other platforms. */
   async #readSet(source: ImageSource, location: Location): Promise<PartialSet> {
     const set = await source.read(this.#ctx, this.#platform);
-    if (this.#request.attestations === 'fail' && set.attestations.length > 0) {
-      const [first] = set.attestations;
-      throw new ShipperError(
-        'POLICY',
-        `Cannot flatten ${source.name}: ${set.attestations.length} attestations or signatures would be dropped, the first is ${first?.descriptor.digest}`,
-      );
-    }
     const { inPlace } = this.#request;
     const isPart = inPlace && this.#platform !== undefined && location.kind !== 'docker-daemon';
     return isPart ? withOtherPlatforms(this.#ctx, source, set) : { set, others: new Set() };
+  }
+
+  /** What speaks about the source; refused here already where it is sure to be dropped and must not be. */
+  async #statements(source: ImageSource, part: PartialSet, keep: KeepRule): Promise<Statements> {
+    const isRequired = this.#request.attestations === 'fail';
+    const statements = await findStatements(this.#ctx, source, part, isRequired);
+    refuseDropped(this.#request, source.name, surelyDropped(statements, part, keep));
+    return statements;
   }
 
   async #isFolder(path: string): Promise<boolean> {

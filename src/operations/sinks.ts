@@ -54,6 +54,13 @@ export class Sinks implements AsyncDisposable {
     return this.opened;
   }
 
+  /** What {@link publish} makes visible, for each destination. */
+  publications(set: ImageSet): readonly Publication[] {
+    return this.opened.map(({ images, destination }) =>
+      publicationOf(set, images, destination.names),
+    );
+  }
+
   /** Makes everything visible; returns the digest of the index where the result is one. */
   async publish(set: ImageSet): Promise<string | undefined> {
     let indexDigest: string | undefined;

@@ -44,6 +44,10 @@ class RegistryClient implements Registry {
     return resolveManifest(this.#session, ctx, repository, reference);
   }
 
+  probe(ctx: Context, repository: Repository, tag: string): Promise<Descriptor | undefined> {
+    return resolveManifest(this.#session, ctx, repository, tag, true);
+  }
+
   putManifest(
     ctx: Context,
     repository: Repository,

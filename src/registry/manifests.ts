@@ -23,17 +23,20 @@ export function fetchManifest(
   return session.read(ctx, repository.domain, call, (answer) => manifestOf(answer, reference));
 }
 
-/** What a reference points at; undefined when it is not there. */
+/** What a reference points at; undefined when it is not there. A guess that HEAD does not find is left at that. */
 export async function resolveManifest(
   session: Session,
   ctx: Context,
   repository: Repository,
   reference: string,
+  isGuess: boolean = false,
 ): Promise<Descriptor | undefined> {
   const call = manifestCall('HEAD', repository, reference, HEAD_FALLBACKS);
-  const found = await session.read(ctx, repository.domain, call, async (answer) =>
-    answer.response.status === 200 ? claimedDescriptor(answer, reference) : undefined,
-  );
+  const found = await session.read(ctx, repository.domain, call, async (answer) => {
+    if (answer.response.status === 200) return claimedDescriptor(answer, reference);
+    return isGuess && answer.response.status === 404 ? 'none' : undefined;
+  });
+  if (found === 'none') return undefined;
   if (found !== undefined) return found;
   // Some registries have no HEAD, answer it with 404, or without what we need (`faults.md` R25).
   try {

@@ -35,6 +35,8 @@ export interface Registry extends AsyncDisposable {
   manifest(ctx: Context, repository: Repository, reference: string): Promise<FetchedManifest>;
   /** What a tag or digest points at, without its bytes where the registry can say so; undefined when it is not there. */
   resolve(ctx: Context, repository: Repository, reference: string): Promise<Descriptor | undefined>;
+  /** What a tag points at that may well not be there: one HEAD, whose 404 is believed. */
+  probe(ctx: Context, repository: Repository, tag: string): Promise<Descriptor | undefined>;
   /** Stores a manifest under a tag or its own digest. */
   putManifest(
     ctx: Context,

@@ -13,6 +13,7 @@ import {
 } from '../image/reference.ts';
 import type { FetchedManifest, Registry } from '../registry/registry.ts';
 import type { LayerOpener } from './layer-opener.ts';
+import { statementsIn } from './registry-statements.ts';
 import { type ContentStore, SetReader } from './set-reader.ts';
 import { streamedLayer } from './streamed-layer.ts';
 
@@ -33,6 +34,7 @@ export function registrySource(opener: LayerOpener, registry: Registry, text: st
       const store = new RegistryContent(opener, registry, reference, name, fetched);
       return await readSet(ctx, store, fetched.descriptor, reference, platform);
     },
+    statements: (ctx, subjects) => statementsIn(ctx, registry, reference, subjects),
     async [Symbol.asyncDispose]() {},
   };
 }

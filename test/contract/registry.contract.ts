@@ -62,6 +62,7 @@ export function registryContract(name: string, make: () => Promise<RegistrySubje
     it('has no blob, tag or manifest that was not put there', async () => {
       expect(await registry.hasBlob(ctx, at('none'), blobOf(SMALL))).toBe(false);
       expect(await registry.resolve(ctx, at('none'), 'one')).toBeUndefined();
+      expect(await registry.probe(ctx, at('none'), 'one')).toBeUndefined();
       expect(await codeOf(registry.manifest(ctx, at('none'), 'one'))).toBe('NOT_FOUND');
       expect(await codeOf(read('none', SMALL))).toBe('NOT_FOUND');
       expect(await codeOf(collectTags(registry.tags(ctx, at('none'))))).toBe('NOT_FOUND');
@@ -111,6 +112,7 @@ export function registryContract(name: string, make: () => Promise<RegistrySubje
       const { descriptor, bytes } = await push('app', 'one', BIG);
       for (const reference of ['one', descriptor.digest]) {
         expect(await registry.resolve(ctx, at('app'), reference)).toEqual(descriptor);
+        expect(await registry.probe(ctx, at('app'), reference)).toEqual(descriptor);
         const found = await registry.manifest(ctx, at('app'), reference);
         expect(found.descriptor).toEqual(descriptor);
         expect(Buffer.from(found.bytes).equals(bytes)).toBe(true);

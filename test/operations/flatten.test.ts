@@ -380,7 +380,7 @@ describe('an index', () => {
     const error = await place.refusal({ source: 'x.tar', attestations: 'fail' });
     expect([error.code, exitCodeOf(error)]).toEqual(['POLICY', 4]);
     expect(error.message).toMatch(
-      /^Cannot flatten x\.tar: 1 attestations or signatures would be dropped, the first is sha256:/,
+      /^Cannot flatten x\.tar: 1 attestations or signatures would be dropped: attestation sha256:/,
     );
   });
 
