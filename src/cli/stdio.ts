@@ -60,6 +60,7 @@ export function systemWith(system: System, stdio: Stdio, folder: string | undefi
     tmpdir: system.tmpdir,
     cwd: folder === undefined ? system.cwd : resolve(system.cwd, folder),
     cores: system.cores,
+    freeMemory: () => system.freeMemory(),
     files: system.files,
     threads: system.threads,
     stdio,

@@ -4,6 +4,8 @@
 export interface Scope {
   readonly group?: string;
   readonly image?: string;
+  /** Only where several platforms of one image are worked on. */
+  readonly platform?: string;
   readonly host?: string;
   readonly stage?: string;
 }

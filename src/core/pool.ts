@@ -1,5 +1,7 @@
 // Many tasks under a cap. The only file that imports p-queue.
 import PQueue from 'p-queue';
+import { type Context, interruption } from './context.ts';
+import { ShipperError } from './errors.ts';
 
 /** Runs all tasks, at most `concurrency` at once. The first failure is thrown after every started task has ended. */
 export async function runAll(
@@ -19,4 +21,33 @@ export async function runAll(
   };
   await Promise.all(tasks.map((task) => queue.add(() => run(task))));
   if (failure !== undefined) throw failure.error;
+}
+
+/**
+ * As {@link runAll}, begun in order and all or none: the first failure aborts the context that the others were given, so that
+ * they end early.
+ */
+export async function runTogether(
+  ctx: Context,
+  tasks: readonly ((ctx: Context) => Promise<void>)[],
+  concurrency: number,
+): Promise<void> {
+  const stop = new AbortController();
+  const cancel = () => stop.abort(interruption(ctx.signal));
+  if (ctx.signal.aborted) cancel();
+  ctx.signal.addEventListener('abort', cancel, { once: true });
+  const inside = { ...ctx, signal: stop.signal };
+  const run = (task: (ctx: Context) => Promise<void>) => async () => {
+    try {
+      await task(inside);
+    } catch (error) {
+      stop.abort(new ShipperError('INTERRUPTED', 'Cannot go on: another task failed'));
+      throw error;
+    }
+  };
+  try {
+    await runAll(tasks.map(run), concurrency);
+  } finally {
+    ctx.signal.removeEventListener('abort', cancel);
+  }
 }

@@ -2,7 +2,7 @@
 import { type Context, narrow } from '../core/context.ts';
 import { IgnoreRules } from '../core/dockerignore.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
-import type { Image, ImageSet, ImageSource, MediaFamily, Platform } from '../image/image.ts';
+import type { Image, ImageSet, ImageSource, Platform } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
 import { type Location, resolvePath } from '../transport/location.ts';
@@ -10,21 +10,14 @@ import { Transports } from '../transport/open.ts';
 import { createdTime } from './created.ts';
 import { placesOf, resolveDestinations } from './destination.ts';
 import { platformsFor } from './engine-platform.ts';
-import {
-  checkGates,
-  isCanonical,
-  type OneOptions,
-  reportImage,
-  type SunkImage,
-  sinkImage,
-} from './flatten-one.ts';
-import type { FlattenedImage, FlattenReport, FlattenRequest } from './flatten-types.ts';
-import { type KeepRule, type KeptLayers, keepRule } from './kept-layers.ts';
-import { type PartialSet, passOn, withOtherPlatforms } from './other-platforms.ts';
+import type { OneOptions } from './flatten-one.ts';
+import { flattenPlatforms, platformsAtOnce } from './flatten-platforms.ts';
+import type { FlattenReport, FlattenRequest } from './flatten-types.ts';
+import { type KeptLayers, keepRule } from './kept-layers.ts';
+import { type PartialSet, withOtherPlatforms } from './other-platforms.ts';
 import { checkReadable, readBack } from './read-back.ts';
 import { remarksOn } from './remarks.ts';
-import { type OpenRoot, openRoot } from './root.ts';
-import { type OpenSink, Sinks } from './sinks.ts';
+import { Sinks } from './sinks.ts';
 import {
   droppedBy,
   droppedByPlan,
@@ -108,9 +101,26 @@ class FlattenRun {
     checkReadable(this.#request, destinations);
     const keep = await keepRule(this.#ctx, transports, this.#request, this.#platform);
     const set = await platformsFor(this.#ctx, transports, all, destinations);
-    await using sinks = new Sinks(this.#ctx, transports, destinations, this.#options.jobs);
-    const statements = await this.#statements(source, { set, others }, keep);
-    const images = await this.#flattenAll(set, others, sinks, keep);
+    const kept = new Map(
+      set.images.filter((image) => !others.has(image)).map((image) => [image, keep(image)]),
+    );
+    const statements = await this.#statements(source, set, kept);
+    const atOnce = platformsAtOnce(this.#system, set.images.length, this.#options.jobs);
+    // The threads are shared: as many blocks are compressed at once as for one platform.
+    const options = { ...this.#options, jobs: Math.ceil(this.#options.jobs / atOnce) };
+    const keepsLayers = others.size > 0 || [...kept.values()].some(({ layers }) => layers > 0);
+    await using sinks = new Sinks(this.#ctx, transports, destinations, {
+      jobs: options.jobs,
+      keepsLayers,
+    });
+    const images = await flattenPlatforms(this.#ctx, {
+      system: this.#system,
+      options,
+      set,
+      kept,
+      sinks,
+      atOnce,
+    });
     const dropped = this.#request.dryRun
       ? droppedByPlan(statements, images)
       : droppedBy(statements, sinks.publications(set));
@@ -148,94 +158,19 @@ class FlattenRun {
   }
 
   /** What speaks about the source; refused here already where it is sure to be dropped and must not be. */
-  async #statements(source: ImageSource, part: PartialSet, keep: KeepRule): Promise<Statements> {
+  async #statements(
+    source: ImageSource,
+    set: ImageSet,
+    kept: ReadonlyMap<Image, KeptLayers>,
+  ): Promise<Statements> {
     const isRequired = this.#request.attestations === 'fail';
-    const statements = await findStatements(this.#ctx, source, part, isRequired);
-    refuseDropped(this.#request, source.name, surelyDropped(statements, part, keep));
+    const statements = await findStatements(this.#ctx, source, set, kept, isRequired);
+    refuseDropped(this.#request, source.name, surelyDropped(statements, set, kept));
     return statements;
   }
 
   async #isFolder(path: string): Promise<boolean> {
     const facts = await this.#system.files.stat(resolvePath(this.#system, path));
     return facts?.kind === 'directory';
-  }
-
-  async #flattenAll(
-    set: ImageSet,
-    others: ReadonlySet<Image>,
-    sinks: Sinks,
-    keep: KeepRule,
-  ): Promise<FlattenedImage[]> {
-    const reports: FlattenedImage[] = [];
-    const kept = new Map(
-      set.images.filter((image) => !others.has(image)).map((image) => [image, keep(image)]),
-    );
-    for (const image of set.images) {
-      const keeps = kept.get(image);
-      if (keeps !== undefined) reports.push(await this.#flattenOne(image, keeps, set, sinks));
-      else if (image.manifest !== undefined && !this.#request.dryRun)
-        await passOn(
-          this.#ctx,
-          image,
-          image.manifest,
-          await sinks.open(this.#familyOf(set, image), true),
-        );
-    }
-    return reports;
-  }
-
-  /** Docker's family has no type for zstd. */
-  #familyOf(set: ImageSet, image: Image): MediaFamily {
-    const isZstd = this.#request.compression?.kind === 'zstd';
-    return isZstd ? 'oci' : (set.images[0]?.family ?? image.family);
-  }
-
-  /** One platform into every sink; its layers are closed again before the next is opened. */
-  async #flattenOne(
-    image: Image,
-    kept: KeptLayers,
-    set: ImageSet,
-    sinks: Sinks,
-  ): Promise<FlattenedImage> {
-    const family = this.#familyOf(set, image);
-    const { policy, allowNondistributable = false, exclude = [] } = this.#request;
-    await using root = await openRoot(
-      this.#ctx,
-      { ...image, family },
-      {
-        jobs: this.#options.jobs,
-        allowNondistributable,
-        kept,
-        exclude,
-        ...(policy === undefined ? {} : { policy }),
-      },
-    );
-    checkGates(root, this.#request);
-    const isAlreadyFlat = await isCanonical(this.#system, this.#ctx, root);
-    if (this.#request.dryRun) {
-      await root.verified();
-      return reportImage(root, isAlreadyFlat, undefined);
-    }
-    const sunk = await this.#sinkAll(
-      root,
-      await sinks.open(family, kept.layers > 0),
-      isAlreadyFlat,
-    );
-    await root.verified();
-    return reportImage(root, isAlreadyFlat, sunk);
-  }
-
-  async #sinkAll(
-    root: OpenRoot,
-    open: readonly OpenSink[],
-    isAlreadyFlat: boolean,
-  ): Promise<SunkImage | undefined> {
-    let first: SunkImage | undefined;
-    for (const { sink, images } of open) {
-      const sunk = await sinkImage(this.#ctx, root, sink, isAlreadyFlat, this.#options);
-      images.push(sunk);
-      first ??= sunk;
-    }
-    return first;
   }
 }

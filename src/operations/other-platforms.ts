@@ -1,9 +1,9 @@
 // `--in-place --platform`: the platforms of the source that are not flattened go into the result as they are.
 import type { Context } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
-import type { Image, ImageSet, ImageSource, RawManifest } from '../image/image.ts';
+import type { Image, ImageSet, ImageSink, ImageSource, RawManifest } from '../image/image.ts';
 import { formatPlatform } from '../image/platform.ts';
-import type { OpenSink } from './sinks.ts';
+import type { SunkImage } from './flatten-one.ts';
 
 /** What is read, and which of its images are only passed on. */
 export interface PartialSet {
@@ -27,24 +27,22 @@ function digestOfManifest({ manifest, config }: Image): string {
   return (manifest ?? config).descriptor.digest;
 }
 
-/** Copies an image into every sink. Its stored bytes are checked on the way. */
+/** Copies an image into a sink. Its stored bytes are checked on the way. */
 export async function passOn(
   ctx: Context,
   image: Image,
   manifest: RawManifest,
-  open: readonly OpenSink[],
-): Promise<void> {
+  sink: ImageSink,
+): Promise<SunkImage> {
   const bytes = image.layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
-  for (const { sink, images } of open) {
-    await sink.reserve(ctx, bytes);
-    const layers = [];
-    for (const [index, layer] of image.layers.entries()) {
-      const copying = sink.copyLayer(ctx, layer);
-      layers.push(await copying.catch((error) => Promise.reject(named(error, image, index))));
-    }
-    const { platform, config } = image;
-    images.push({ isAlreadyFlat: false, finished: { platform, config, manifest, layers } });
+  await sink.reserve(ctx, bytes);
+  const layers = [];
+  for (const [index, layer] of image.layers.entries()) {
+    const copying = sink.copyLayer(ctx, layer);
+    layers.push(await copying.catch((error) => Promise.reject(named(error, image, index))));
   }
+  const { platform, config } = image;
+  return { isAlreadyFlat: false, finished: { platform, config, manifest, layers } };
 }
 
 /** The layer was not read before, so bytes that are not its own did not change: they never were. */

@@ -2,10 +2,18 @@
 import { type Context, throwIfAborted } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { partial } from '../core/errors.ts';
-import type { ImageSet, ImageSink, MediaFamily, Publication } from '../image/image.ts';
+import { Turns } from '../core/turns.ts';
+import type {
+  FinishedImage,
+  ImageSet,
+  ImageSink,
+  MediaFamily,
+  Publication,
+} from '../image/image.ts';
 import { buildIndex } from '../image/manifest.ts';
 import { typesOf } from '../image/media-types.ts';
 import type { Transports } from '../transport/open.ts';
+import type { SinkOptions } from '../transport/sink.ts';
 import { type Destination, placesOf } from './destination.ts';
 import type { SunkImage } from './flatten-one.ts';
 
@@ -13,7 +21,10 @@ import type { SunkImage } from './flatten-one.ts';
 export interface OpenSink {
   readonly sink: ImageSink;
   readonly destination: Destination;
+  /** By position in the set; filled in any order. */
   readonly images: SunkImage[];
+  /** Whose turn it is, where the medium takes one image after the other. */
+  readonly turns: Turns | undefined;
 }
 
 /** A destination, and the digest of the index or manifest that is there now. */
@@ -28,6 +39,8 @@ export class Sinks implements AsyncDisposable {
   readonly #transports: Transports;
   readonly #destinations: readonly Destination[];
   readonly #jobs: number;
+  readonly #keepsLayers: boolean;
+  #opening: Promise<readonly OpenSink[]> | undefined;
   opened: OpenSink[] = [];
   /** What {@link publish} has made visible. */
   readonly published: Published[] = [];
@@ -36,22 +49,19 @@ export class Sinks implements AsyncDisposable {
     ctx: Context,
     transports: Transports,
     destinations: readonly Destination[],
-    jobs: number,
+    { jobs, keepsLayers }: Pick<SinkOptions, 'jobs'> & { readonly keepsLayers: boolean },
   ) {
     this.#ctx = ctx;
     this.#transports = transports;
     this.#destinations = destinations;
     this.#jobs = jobs;
+    this.#keepsLayers = keepsLayers;
   }
 
-  async open(family: MediaFamily, keepsLayers: boolean): Promise<readonly OpenSink[]> {
-    if (this.opened.length > 0) return this.opened;
-    for (const destination of this.#destinations) {
-      const options = { jobs: this.#jobs, family, keepsLayers };
-      const sink = await this.#transports.openSink(this.#ctx, destination.location, options);
-      this.opened.push({ sink, destination, images: [] });
-    }
-    return this.opened;
+  /** Opens them once, whoever asks first. */
+  open(family: MediaFamily): Promise<readonly OpenSink[]> {
+    this.#opening ??= this.#openAll(family);
+    return this.#opening;
   }
 
   /** What {@link publish} makes visible, for each destination. */
@@ -82,13 +92,23 @@ export class Sinks implements AsyncDisposable {
     return indexDigest;
   }
 
+  async #openAll(family: MediaFamily): Promise<readonly OpenSink[]> {
+    const options = { jobs: this.#jobs, family, keepsLayers: this.#keepsLayers };
+    for (const destination of this.#destinations) {
+      const sink = await this.#transports.openSink(this.#ctx, destination.location, options);
+      const turns = sink.isConcurrent ? undefined : new Turns();
+      this.opened.push({ sink, destination, images: [], turns });
+    }
+    return this.opened;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { sink } of this.opened) await sink[Symbol.asyncDispose]();
     this.opened = [];
   }
 }
 
-/** An index stays an index, also of one platform. */
+/** An index stays an index, also of one platform, and the same one where nothing that it lists changed. */
 function publicationOf(
   set: ImageSet,
   sunk: readonly SunkImage[],
@@ -96,6 +116,7 @@ function publicationOf(
 ): Publication {
   const images = sunk.map(({ finished }) => finished);
   if (!set.isIndex && images.length < 2) return { images, index: undefined, tags };
+  if (set.root !== undefined && isUnchanged(set, images)) return { images, index: set.root, tags };
   const isDocker = images[0]?.manifest.descriptor.mediaType === typesOf('docker').manifest;
   const manifests = images.map(({ manifest, platform }) => ({
     descriptor: manifest.descriptor,
@@ -103,4 +124,17 @@ function publicationOf(
   }));
   const index = buildIndex(isDocker ? 'docker' : 'oci', manifests, set.annotations);
   return { images, index, tags };
+}
+
+/** Whether the index of the source lists the images that were made and nothing else. */
+function isUnchanged(set: ImageSet, images: readonly FinishedImage[]): boolean {
+  const { isIndex, isPartial = false, nested = [], attestations } = set;
+  if (!isIndex || isPartial || nested.length > 0 || attestations.length > 0) return false;
+  return (
+    images.length === set.images.length &&
+    images.every(
+      ({ manifest }, at) =>
+        manifest.descriptor.digest === set.images[at]?.manifest?.descriptor.digest,
+    )
+  );
 }

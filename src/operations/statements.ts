@@ -5,8 +5,7 @@ import type { Digest } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { Image, ImageSet, ImageSource, Publication, Statement } from '../image/image.ts';
 import type { FlattenedImage, FlattenReport, FlattenRequest } from './flatten-types.ts';
-import type { KeepRule } from './kept-layers.ts';
-import type { PartialSet } from './other-platforms.ts';
+import type { KeptLayers } from './kept-layers.ts';
 
 /** How many statements a refusal names. */
 const NAMED = 5;
@@ -23,11 +22,12 @@ export interface Statements {
 export async function findStatements(
   ctx: Context,
   source: ImageSource,
-  { set, others }: PartialSet,
+  set: ImageSet,
+  flattened: ReadonlyMap<Image, KeptLayers>,
   isRequired: boolean,
 ): Promise<Statements> {
   const listed = set.attestations;
-  const subjects = subjectsOf(set, others);
+  const subjects = subjectsOf(set, [...flattened.keys()]);
   if (source.statements === undefined || subjects.length === 0) return { listed, beside: [] };
   const { found, failure } = await source.statements(ctx, subjects);
   if (failure !== undefined) {
@@ -47,12 +47,13 @@ export async function findStatements(
 /** What will be dropped whatever the images hold: where several layers become one, the digest is another. */
 export function surelyDropped(
   { listed, beside }: Statements,
-  { set, others }: PartialSet,
-  keep: KeepRule,
+  set: ImageSet,
+  flattened: ReadonlyMap<Image, KeptLayers>,
 ): readonly Statement[] {
-  const isChanged = (image: Image) =>
-    !others.has(image) && image.layers.length > keep(image).layers + 1;
-  const changed = new Set<string | undefined>(set.images.filter(isChanged).flatMap(digestOf));
+  const images = [...flattened].flatMap(([image, { layers }]) =>
+    image.layers.length > layers + 1 ? digestOf(image) : [],
+  );
+  const changed = new Set<string | undefined>(images);
   if (changed.size > 0) for (const digest of indexesOf(set)) changed.add(digest);
   return [...listed, ...beside.filter(({ subject }) => changed.has(subject))];
 }
@@ -104,9 +105,8 @@ export function reportStatements(statements: readonly Statement[]): FlattenRepor
   }));
 }
 
-function subjectsOf(set: ImageSet, others: ReadonlySet<Image>): readonly Digest[] {
-  const images = set.images.filter((image) => !others.has(image)).flatMap(digestOf);
-  return [...new Set([...indexesOf(set), ...images])];
+function subjectsOf(set: ImageSet, images: readonly Image[]): readonly Digest[] {
+  return [...new Set([...indexesOf(set), ...images.flatMap(digestOf)])];
 }
 
 function digestOf({ manifest }: Image): Digest[] {

@@ -21,6 +21,8 @@ export function nodeSystem(): System {
     tmpdir: tmpdir(),
     cwd: workingFolder(),
     cores,
+    // What a container is granted counts, not what its host has.
+    freeMemory: () => process.availableMemory(),
     files: nodeFiles(),
     threads: nodeThreads(cores),
     stdio: nodeStdio(),

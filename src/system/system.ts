@@ -15,6 +15,8 @@ export interface System {
   readonly cwd: string;
   /** How many threads can run at once. */
   readonly cores: number;
+  /** Memory that this process may still take, in bytes. */
+  freeMemory(): number;
   readonly files: Files;
   readonly threads: Threads;
   readonly stdio: Stdio;

@@ -152,6 +152,7 @@ function fakeSystem(
     tmpdir: '/tmp',
     cwd: '/work',
     cores: 2,
+    freeMemory: () => 8_589_934_592,
     files: fakeFiles(files),
     threads: {
       hasher: () => refuse('hash'),
