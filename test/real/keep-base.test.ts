@@ -1,17 +1,24 @@
 // Kept layers on real engines: what `--from` and `--keep-base` make is what a whole flatten makes, as engines and umoci
 // apply it; the base is untouched, and the image runs.
-import { statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { flatten as flattenHere } from '../../src/library.ts';
 import { dockerArchive } from './support/archives.ts';
 import { ENGINE_KINDS, type RunningEngine } from './support/engines.ts';
 import { recipeImage } from './support/images.ts';
+import { keptStacks, stacksIn } from './support/kept-stacks.ts';
 import { exportTree, overlayTree, umociTree } from './support/oracles.ts';
 import { packedStacks } from './support/packed-stacks.ts';
+import { privateDirectory } from './support/places.ts';
+import { run } from './support/run.ts';
 import { sharedEngine } from './support/shared.ts';
 import { differences, flatten, inspect, pipeline, shipper } from './support/shipper.ts';
 
 const STACKS = 40;
+/** Those that are unpacked as they were drawn: `SHIPPER_KEPT=<count>` for more or fewer. */
+const DRAWN = Number(process.env['SHIPPER_KEPT'] ?? 1000);
+const DRAWN_AT_ONCE = 100;
 const FIRST = Number(process.env['SHIPPER_FIRST'] ?? 1);
 
 async function layersOf(engine: RunningEngine, image: string): Promise<readonly string[]> {
@@ -102,3 +109,76 @@ describe('kept layers in a layout', () => {
     expect(same.status).toBe(0);
   });
 });
+
+describe('random stacks as they were drawn', () => {
+  it(`${DRAWN} stacks over bases of one to three layers: umoci unpacks what their last states are`, async () => {
+    const folder = privateDirectory('drawn');
+    const failures: string[] = [];
+    try {
+      for (let first = FIRST; first < FIRST + DRAWN; first += DRAWN_AT_ONCE) {
+        const count = Math.min(DRAWN_AT_ONCE, FIRST + DRAWN - first);
+        failures.push(...(await failuresOf(join(folder, `from-${first}`), first, count)));
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+    expect(failures).toEqual([]);
+  });
+
+  /** Lines of what differs, after the names of the stacks: `SHIPPER_FIRST=<number> SHIPPER_KEPT=1` runs one alone. */
+  async function failuresOf(layout: string, first: number, count: number): Promise<string[]> {
+    const baseLayers = 1 + (Math.floor(first / DRAWN_AT_ONCE) % 3);
+    const { layers, expected } = keptStacks(first, count, baseLayers);
+    await putLayers(layout, 'src', layers);
+    await putLayers(layout, 'expected', [expected]);
+    const base = (await layersIn(layout, 'src')).slice(0, baseLayers);
+    const before = base.map(({ digest }) => stateOf(layout, digest));
+    const source = `oci:${layout}:src`;
+    await flattenHere({ source, outputs: [`oci:${layout}:kept`], from: baseLayers });
+    await flattenHere({ source, outputs: [`oci:${layout}:flat`] });
+    const made = await layersIn(layout, 'kept');
+    expect(made.slice(0, baseLayers)).toEqual(base);
+    expect(made).toHaveLength(baseLayers + 1);
+    expect(base.map(({ digest }) => stateOf(layout, digest))).toEqual(before);
+    const unpack = (tag: string) => umociTree(layout, tag, { hasStubs: false });
+    const [right, kept, flat] = await Promise.all([
+      unpack('expected'),
+      unpack('kept'),
+      unpack('flat'),
+    ]);
+    expect(right.length).toBeGreaterThan(5 * count);
+    const failures: string[] = [];
+    for (const [what, tree] of Object.entries({ kept, flat })) {
+      const lines = differences(right, tree);
+      if (lines.length === 0) continue;
+      failures.push(`${what} over ${baseLayers}: ${stacksIn(lines).join(' ')}`);
+      failures.push(...lines.slice(0, 20));
+    }
+    return failures;
+  }
+});
+
+/** Puts an image of these layers into a layout, by skopeo. */
+async function putLayers(
+  layout: string,
+  tag: string,
+  layers: readonly Uint8Array[],
+): Promise<void> {
+  const archive = `${layout}-${tag}.tar`;
+  writeFileSync(archive, dockerArchive(`${tag}:1`, layers));
+  await run('skopeo', ['copy', '--quiet', `docker-archive:${archive}`, `oci:${layout}:${tag}`]);
+  rmSync(archive);
+}
+
+/** The layers of an image of a layout as its manifest lists them. */
+async function layersIn(layout: string, tag: string): Promise<readonly { digest: string }[]> {
+  return JSON.parse(await run('skopeo', ['inspect', '--raw', `oci:${layout}:${tag}`])).layers;
+}
+
+/** What changes when a blob is written. */
+function stateOf(layout: string, digest: string): readonly bigint[] {
+  const { ino, mtimeNs } = statSync(join(layout, 'blobs', digest.replace(':', '/')), {
+    bigint: true,
+  });
+  return [ino, mtimeNs];
+}

@@ -8,10 +8,14 @@ import { describeTree } from '../flatten/random/model.ts';
 import { notationOf } from '../support/layers.ts';
 import { differenceOf, randomStack } from '../support/random-stack.ts';
 import { readFlat } from '../support/tar-oracle.ts';
+import { keptStacks } from './support/kept-stacks.ts';
 import { pulledTars, pushImage } from './support/pushed.ts';
 import { sharedRegistry } from './support/shared.ts';
 
 const STACKS = Number(process.env['SHIPPER_STACKS'] ?? 60);
+/** Stacks that share an image: most of the time of one goes into its requests. */
+const PACKED = 200;
+const PACKED_AT_ONCE = 20;
 const FIRST = Number(process.env['SHIPPER_FIRST'] ?? 1);
 const WRAPS = ['gzip', 'zstd', 'none'] as const;
 const REPOSITORY = 'shipper/stacks';
@@ -115,6 +119,16 @@ it(`${STACKS} random stacks come back as their last state`, async () => {
     const actual = describeTree(readFlat(await flatThrough(`stack-${seed}`, at, stack.layers)));
     if (actual.join('\n') === stack.expected.join('\n')) return undefined;
     return `SHIPPER_FIRST=${seed} SHIPPER_STACKS=1\n${differenceOf(stack.expected, actual)}`;
+  });
+  expect(failures).toEqual([]);
+});
+
+it(`${PACKED} more, packed ${PACKED_AT_ONCE} to an image, do too`, async () => {
+  const firsts = Array.from({ length: PACKED / PACKED_AT_ONCE }, (_, at) => at * PACKED_AT_ONCE);
+  const failures = await failuresOf(firsts, async (first, at) => {
+    const { layers, lines } = keptStacks(FIRST + STACKS + first, PACKED_AT_ONCE, 0);
+    const actual = describeTree(readFlat(await flatThrough(`packed-${first}`, at, layers)));
+    return actual.join('\n') === lines.join('\n') ? undefined : differenceOf(lines, actual);
   });
   expect(failures).toEqual([]);
 });

@@ -22,6 +22,8 @@ export interface Style {
   readonly loose: boolean;
   /** Probability of things that no tidy producer writes: duplicates, needless whiteouts, `//`. */
   readonly untidy: number;
+  /** Whether no marker hides what the root has: others may have put something there. Default false. */
+  readonly sharesRoot?: boolean;
 }
 
 /** Draws a style. */
@@ -157,6 +159,7 @@ function hide(
     // Overlay engines mark a directory opaque whatever it replaces, a symlink to a directory too.
     return random.chance(0.4) ? 'opaque' : 'none';
   }
+  if (path === '.' && style.sharesRoot) return 'none';
   const isNew = below.id !== node.id;
   if (!random.chance(isNew ? 0.7 : style.hide)) return 'none';
   return path === '.' || random.chance(0.5) ? 'opaque' : 'whiteout';
