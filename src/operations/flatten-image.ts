@@ -90,7 +90,7 @@ class FlattenRun {
     await using transports = new Transports(this.#system, this.#request);
     const location = await transports.find(this.#ctx, this.#request.source);
     await using source = await transports.openSource(this.#ctx, location);
-    const { set: all, others } = await this.#readSet(source, location);
+    const { set: all, others } = await this.#readSet(transports, source, location);
     const destinations = await resolveDestinations(this.#system, this.#request, {
       location,
       tags: all.images[0]?.tags ?? [],
@@ -150,11 +150,24 @@ class FlattenRun {
   }
 
   /** Reads manifests and configurations. What is replaced in place must not lose its other platforms. */
-  async #readSet(source: ImageSource, location: Location): Promise<PartialSet> {
-    const set = await source.read(this.#ctx, this.#platform);
-    const { inPlace } = this.#request;
-    const isPart = inPlace && this.#platform !== undefined && location.kind !== 'docker-daemon';
-    return isPart ? withOtherPlatforms(this.#ctx, source, set) : { set, others: new Set() };
+  async #readSet(
+    transports: Transports,
+    source: ImageSource,
+    location: Location,
+  ): Promise<PartialSet> {
+    const isPart = this.#request.inPlace && this.#platform !== undefined;
+    if (!isPart || (await this.#holdsOne(transports, location)))
+      return { set: await source.read(this.#ctx, this.#platform), others: new Set() };
+    // All of it first: an engine exports what it is asked for at first, and only that.
+    const all = await source.read(this.#ctx);
+    return withOtherPlatforms(all, await source.read(this.#ctx, this.#platform));
+  }
+
+  /** Whether a name stands for one platform only there. */
+  async #holdsOne(transports: Transports, { kind }: Location): Promise<boolean> {
+    if (kind !== 'docker-daemon') return false;
+    const engine = await transports.engine();
+    return (await engine.facts(this.#ctx)).store !== 'containerd';
   }
 
   /** What speaks about the source; refused here already where it is sure to be dropped and must not be. */

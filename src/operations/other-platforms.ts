@@ -1,7 +1,7 @@
 // `--in-place --platform`: the platforms of the source that are not flattened go into the result as they are.
 import type { Context } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
-import type { Image, ImageSet, ImageSink, ImageSource, RawManifest } from '../image/image.ts';
+import type { Image, ImageSet, ImageSink, RawManifest } from '../image/image.ts';
 import { formatPlatform } from '../image/platform.ts';
 import type { SunkImage } from './flatten-one.ts';
 
@@ -12,12 +12,7 @@ export interface PartialSet {
 }
 
 /** The whole index that `chosen` is a part of, in its order; `chosen` alone where there are no other platforms. */
-export async function withOtherPlatforms(
-  ctx: Context,
-  source: ImageSource,
-  chosen: ImageSet,
-): Promise<PartialSet> {
-  const all = await source.read(ctx);
+export function withOtherPlatforms(all: ImageSet, chosen: ImageSet): PartialSet {
   const wanted = new Set(chosen.images.map(digestOfManifest));
   const others = new Set(all.images.filter((image) => !wanted.has(digestOfManifest(image))));
   return others.size === 0 ? { set: chosen, others } : { set: all, others };

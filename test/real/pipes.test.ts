@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import zlib from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { InspectReport } from '../../src/operations/flatten-types.ts';
 import { ENGINE_KINDS, type RunningEngine } from './support/engines.ts';
 import { recipeImage } from './support/images.ts';
 import { exportTree, umociTree } from './support/oracles.ts';
@@ -188,7 +189,32 @@ describe('an index on the containerd store', () => {
     expect(one.images.map(({ platform }) => platform.architecture)).toEqual(['arm64']);
     expect((await inspect(engine, 'one:1'))['Architecture']).toBe('arm64');
   });
+
+  it('--in-place --platform keeps the other platforms under the name', async () => {
+    const engine = await sharedEngine('26.1-containerd');
+    await pipeline(engine, `tar -C ${await twoPlatforms()} -cf - . | docker load`);
+    const before = await inspected(engine, 'several:1');
+    const options = ['--in-place', '--platform', 'linux/arm64', '--verify'];
+    const report = await flatten(engine, 'several:1', ...options);
+    expect(report.images.map(({ platform }) => platform.architecture)).toEqual(['arm64']);
+    expect(report.verified).toBe(true);
+    const after = await inspected(engine, 'several:1');
+    expect(after.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64']);
+    expect(after[0]).toEqual(before[0]);
+    expect(after[1]?.manifestDigest).toBe(report.images[0]?.manifestDigest);
+    expect(after[1]?.layers).toHaveLength(1);
+    expect(await exportTree(engine, 'several:1')).toEqual(sourceExport);
+  });
 });
+
+/** What `shipper inspect` tells of each platform. */
+async function inspected(
+  engine: RunningEngine,
+  image: string,
+): Promise<InspectReport['platforms']> {
+  const said = await shipper(engine, ['inspect', image, '--json', '--progress=quiet']);
+  return (JSON.parse(said.stdout) as InspectReport).platforms;
+}
 
 /** An OCI layout with an index of two platforms, named as containerd wants it. */
 async function twoPlatforms(): Promise<string> {
