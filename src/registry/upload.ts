@@ -3,7 +3,6 @@
 // digest may be known only at its end. After a cut the registry is asked how much it has, and the rest follows, in chunks
 // that say where they belong: what was still on its way can then not end up in the middle.
 import type { Context } from '../core/context.ts';
-import { algorithmOf } from '../core/digest.ts';
 import { bug, ShipperError } from '../core/errors.ts';
 import { startTries, type Tries } from '../core/retry.ts';
 import { type BlobId, cancelUpload, isBlobThere } from './blobs.ts';
@@ -11,17 +10,11 @@ import { ChunkReader } from './chunk-reader.ts';
 import { failure } from './failures.ts';
 import type { RegistryHost } from './host.ts';
 import { withQuery } from './location.ts';
-import { PassingHash } from './passing-hash.ts';
 import type { BlobUpload, Repository } from './registry.ts';
 import { type Answer, type Call, type Session, scopeOf } from './session.ts';
+import { UploadBytes } from './upload-bytes.ts';
+import { offsetOf, placeOf, rangeHeaders, targetOf, type UploadPlace } from './upload-place.ts';
 import { PATIENCE } from './watch.ts';
-
-/** Known blobs up to this size go in one request. */
-const WHOLE_BYTES = 1_048_576;
-/** One chunk, held in memory, where the registry wants none larger. */
-const CHUNK_BYTES = 8_388_608;
-/** The largest chunk that a registry can make us hold. */
-const MAX_CHUNK_BYTES = 67_108_864;
 
 /** Stores a blob, unless it is known and there. */
 export async function sendBlob(
@@ -38,34 +31,22 @@ export async function sendBlob(
   return new Sender(session, repository, home, upload).run(ctx);
 }
 
-/** An upload that the registry has begun. */
-interface Place {
-  readonly target: URL;
-  /** How many bytes the registry has. */
-  readonly offset: number;
-  readonly chunkBytes: number;
-}
-
 /** The state of one upload. */
 class Sender {
   readonly #session: Session;
   readonly #repository: Repository;
   readonly #home: RegistryHost;
   readonly #upload: BlobUpload;
-  readonly #hash: PassingHash;
+  readonly #bytes: UploadBytes;
   readonly #tries: Tries;
-  #place: Place | undefined;
-  /** Length of the blob, once its end was seen. */
-  #total: number | undefined;
+  #place: UploadPlace | undefined;
   #inChunks = false;
   /** Whether the registry takes chunks only. */
   #mustChunk = false;
   /** Where a refusal said that the upload is. */
-  #told: Place | undefined;
+  #told: UploadPlace | undefined;
   /** All of a small known blob. */
   #whole: Uint8Array | undefined;
-  /** What went wrong on our side: no other try helps. */
-  #ownError: unknown;
   /** How far it was when the tries were last counted anew. */
   #progress = 0;
 
@@ -74,13 +55,12 @@ class Sender {
     this.#repository = repository;
     this.#home = home;
     this.#upload = upload;
-    const { expected } = upload;
-    this.#hash = new PassingHash(expected === undefined ? 'sha256' : algorithmOf(expected.digest));
+    this.#bytes = new UploadBytes(upload);
     this.#tries = startTries(session.chance);
   }
 
   async run(ctx: Context): Promise<BlobId> {
-    this.#whole = await this.#readWhole();
+    this.#whole = await this.#bytes.whole();
     try {
       for (;;) {
         try {
@@ -88,7 +68,7 @@ class Sender {
           if (this.#whole === undefined) await this.#sendRest(ctx);
           return await this.#commit(ctx);
         } catch (error) {
-          if (error === this.#ownError) throw error;
+          if (this.#bytes.isOwn(error)) throw error;
           await this.#tries.failed(ctx, error);
           await this.#realign(ctx);
         }
@@ -99,59 +79,41 @@ class Sender {
     }
   }
 
-  /** The bytes of a small known blob. */
-  async #readWhole(): Promise<Uint8Array | undefined> {
-    const { expected } = this.#upload;
-    if (expected === undefined || expected.size > WHOLE_BYTES) return undefined;
-    const parts: Uint8Array[] = [];
-    for await (const chunk of this.#bytes(0)) parts.push(chunk);
-    return Buffer.concat(parts);
-  }
-
   /** Begins an upload: the registry says where. */
-  #begin(ctx: Context): Promise<Place> {
+  #begin(ctx: Context): Promise<UploadPlace> {
     const call = this.#call('POST', `/v2/${this.#repository.path}/blobs/uploads/`, {
       headers: { 'content-length': '0' },
     });
-    return this.#session.write(ctx, this.#repository.domain, call, async (answer) => {
-      const { response, doing } = answer;
-      if (response.status !== 202) {
-        throw failure(doing, 'REGISTRY', `it answered ${response.status} where 202 begins one`);
-      }
-      const least = Number(response.header('oci-chunk-min-length')[0] ?? 0);
-      const chunkBytes = Math.max(CHUNK_BYTES, Number.isSafeInteger(least) ? least : 0);
-      if (chunkBytes > MAX_CHUNK_BYTES) {
-        throw failure(doing, 'LIMIT_EXCEEDED', `it wants chunks of at least ${least} bytes`);
-      }
-      return { target: this.#locationOf(answer), offset: 0, chunkBytes };
-    });
+    return this.#session.write(ctx, this.#repository.domain, call, async (answer) =>
+      placeOf(this.#session, answer),
+    );
   }
 
   async #sendRest(ctx: Context): Promise<void> {
-    while (this.#place !== undefined && this.#place.offset !== this.#total) {
+    while (this.#place !== undefined && this.#place.offset !== this.#bytes.total) {
       if (this.#inChunks) await this.#sendChunks(ctx, this.#place);
       else await this.#sendStream(ctx, this.#place);
     }
   }
 
   /** All that is left, by one PATCH whose length is told only where it is known. */
-  async #sendStream(ctx: Context, place: Place): Promise<void> {
+  async #sendStream(ctx: Context, place: UploadPlace): Promise<void> {
     const size = this.#upload.expected?.size;
     const headers = size === undefined ? {} : rangeHeaders(place.offset, size - place.offset);
     const call = this.#call('PATCH', place.target, {
       headers: { ...headers, 'content-type': 'application/octet-stream' },
-      body: () => this.#bytes(place.offset),
+      body: () => this.#bytes.from(place.offset),
       accepts: LOST_STATUSES,
     });
     const answer = await this.#session.once(ctx, this.#home, call);
-    await this.#taken(ctx, answer, place, this.#total ?? this.#hash.bytes);
+    await this.#taken(ctx, answer, place, this.#bytes.total ?? this.#bytes.passed);
   }
 
-  async #sendChunks(ctx: Context, first: Place): Promise<void> {
-    const reader = new ChunkReader(this.#bytes(first.offset));
+  async #sendChunks(ctx: Context, first: UploadPlace): Promise<void> {
+    const reader = new ChunkReader(this.#bytes.from(first.offset));
     try {
       let place = first;
-      while (place.offset !== this.#total) {
+      while (place.offset !== this.#bytes.total) {
         const chunk = await reader.read(place.chunkBytes);
         // The end was seen without another byte.
         if (chunk.length === 0) return;
@@ -172,7 +134,12 @@ class Sender {
   }
 
   /** Goes by the answer to a PATCH, after which the registry should have `sent` bytes. */
-  async #taken(ctx: Context, answer: Answer, place: Place, sent: number): Promise<Place> {
+  async #taken(
+    ctx: Context,
+    answer: Answer,
+    place: UploadPlace,
+    sent: number,
+  ): Promise<UploadPlace> {
     const { response, doing } = answer;
     const { status } = response;
     if (status >= 300) {
@@ -182,19 +149,19 @@ class Sender {
     await response.discard();
     // Some registries say nothing of what they have, or count wrongly; more than was sent it cannot be.
     const has = Math.min(sent, offsetOf(answer, sent) ?? sent);
-    this.#place = { ...place, target: this.#locationOf(answer, place.target), offset: has };
+    this.#place = { ...place, target: targetOf(this.#session, answer, place.target), offset: has };
     this.#count(has);
     if (has === sent) return this.#place;
     throw failure(doing, 'REGISTRY', `it took ${has} of ${sent} bytes`, { retryable: true });
   }
 
   /** What can still be done after a PATCH that was refused. */
-  #fallBack(answer: Answer, place: Place): void {
+  #fallBack(answer: Answer, place: UploadPlace): void {
     const { status } = answer.response;
     if (status === 416) {
       // It says itself how far it is (`faults.md` R20); else it is asked.
       const has = offsetOf(answer, place.offset);
-      const target = this.#locationOf(answer, place.target);
+      const target = targetOf(this.#session, answer, place.target);
       if (has !== undefined) this.#told = { ...place, target, offset: has };
     } else if (status === 411 || status === 413) this.#mustChunk = true;
     else this.#place = undefined;
@@ -209,24 +176,25 @@ class Sender {
     if (this.#whole !== undefined || before === undefined) this.#place = undefined;
     else this.#place = told ?? (await this.#askPlace(ctx, before));
     // More than we ever sent is not ours.
-    if (this.#place !== undefined && this.#place.offset > this.#hash.bytes) this.#place = undefined;
+    if (this.#place !== undefined && this.#place.offset > this.#bytes.passed)
+      this.#place = undefined;
     this.#inChunks = this.#mustChunk || this.#place !== undefined;
     if (this.#place !== undefined) this.#count(this.#place.offset);
   }
 
-  #askPlace(ctx: Context, place: Place): Promise<Place | undefined> {
+  #askPlace(ctx: Context, place: UploadPlace): Promise<UploadPlace | undefined> {
     const call = this.#call('GET', place.target, { accepts: [400, 404, 405, 410, 501] });
     return this.#session.write(ctx, this.#repository.domain, call, async (answer) => {
       if (answer.response.status >= 300) return undefined;
       const offset = offsetOf(answer, undefined);
       if (offset === undefined) return undefined;
-      return { ...place, target: this.#locationOf(answer, place.target), offset };
+      return { ...place, target: targetOf(this.#session, answer, place.target), offset };
     });
   }
 
   /** Closes the upload under its digest. */
   async #commit(ctx: Context): Promise<BlobId> {
-    const blob = { digest: this.#hash.digest(), size: this.#hash.bytes };
+    const blob = this.#bytes.blob();
     const whole = this.#whole;
     const { target } = this.#place ?? {};
     if (target === undefined) throw bug('Cannot close an upload: none is open');
@@ -263,51 +231,11 @@ class Sender {
     }
   }
 
-  /** The bytes from `offset` on, hashed as they pass and checked against what is expected of them. */
-  async *#bytes(offset: number): AsyncGenerator<Uint8Array, void, undefined> {
-    const { expected, onProgress } = this.#upload;
-    let at = offset;
-    try {
-      for await (const chunk of this.#upload.open(offset)) {
-        const end = at + chunk.length;
-        if (end > (expected?.size ?? this.#total ?? end)) throw this.#changed(end);
-        const fresh = this.#hash.pass(at, chunk);
-        at = end;
-        yield chunk;
-        if (fresh > 0) onProgress?.(fresh);
-      }
-      this.#total ??= at;
-      if (at !== this.#total || at !== (expected?.size ?? at)) throw this.#changed(at);
-      const digest = expected === undefined ? undefined : this.#hash.digest();
-      if (digest !== expected?.digest) throw this.#changed(at, digest);
-    } catch (error) {
-      this.#ownError = error;
-      throw error;
-    }
-  }
-
-  #changed(size: number, digest?: string): ShipperError {
-    const { expected } = this.#upload;
-    const name = expected === undefined ? 'a blob' : `blob ${expected.digest}`;
-    const state =
-      digest === undefined
-        ? `it is not the ${expected?.size ?? this.#total} bytes that it should be, but ${size} or more`
-        : `its bytes have the digest ${digest}`;
-    return new ShipperError('DIGEST_MISMATCH', `Cannot upload ${name}: ${state}`);
-  }
-
   /** The registry has `offset` bytes. Only what it never had before is progress: an upload begun anew may go on for ever. */
   #count(offset: number): void {
     if (offset - this.#progress < PATIENCE.progressBytes) return;
     this.#progress = offset;
     this.#tries.progressed();
-  }
-
-  /** Where the upload goes on; `otherwise` where the answer does not say. */
-  #locationOf(answer: Answer, otherwise?: URL): URL {
-    const location = answer.response.header('location')[0];
-    if (location === undefined && otherwise !== undefined) return otherwise;
-    return this.#session.goingTo(answer, location);
   }
 
   #call(method: Call['method'], target: string | URL, more: Partial<Call>): Call {
@@ -332,23 +260,4 @@ function again(error: ShipperError): ShipperError {
     ...(hint === undefined ? {} : { hint }),
     retryable: true,
   });
-}
-
-function rangeHeaders(offset: number, length: number): Readonly<Record<string, string>> {
-  return {
-    'content-length': String(length),
-    'content-range': `${offset}-${offset + length - 1}`,
-  };
-}
-
-/**
- * How many bytes an upload has, by its `Range: 0-LAST`. The distribution registry says `0-0` for none as well as for one:
- * then it is `sent` if that is one of the two.
- */
-function offsetOf({ response }: Answer, sent: number | undefined): number | undefined {
-  const found = /^(?:bytes=)?0-(\d{1,15})$/.exec(response.header('range')[0] ?? '');
-  if (found === null) return undefined;
-  const last = Number(found[1]);
-  if (last > 0) return last + 1;
-  return sent === 0 || sent === 1 ? sent : undefined;
 }
