@@ -21,6 +21,9 @@ export type Referrer = Descriptor & { readonly artifactType?: string };
 /** Tags that one page has, at most; Amazon's registry refuses more. */
 const PAGE = 1000;
 
+/** Answers of registries that know no lists of referrers: 404 by the specification, the others in the wild. */
+const NO_LIST_STATUSES: readonly number[] = [400, 404, 405, 501];
+
 /** All tags of a repository. `NOT_FOUND` where the repository is not there. */
 export async function* tagList(
   session: Session,
@@ -64,8 +67,8 @@ export async function referrerList(
     return found;
   } catch (error) {
     // Registries from before version 1.1 of the specification: a tag has the list.
-    if (isShipperError(error, 'NOT_FOUND'))
-      return taggedReferrers(session, ctx, repository, digest);
+    const { status = 0 } = isShipperError(error) ? error.details : {};
+    if (NO_LIST_STATUSES.includes(status)) return taggedReferrers(session, ctx, repository, digest);
     throw error;
   }
 }

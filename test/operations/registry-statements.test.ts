@@ -141,6 +141,16 @@ it('platforms that stay as they are keep theirs', async () => {
   expect(indexIn(repository, 'multi').manifests[1]?.digest).toBe(arm64.digest);
 });
 
+it.each([400, 405, 501])('a registry that knows no lists may say so with %i', async (status) => {
+  await using its = await registryPlace();
+  const repository = its.repository('app');
+  const image = putImage(repository, '1', { layers: 'a=1 | b=2' });
+  const referrer = putReferrer(repository, image, true);
+  its.fake.fault('referrers', { kind: 'status', status });
+  const dropped = await droppedOf(its, its.at('app:1'));
+  expect(dropped.map(({ digest }) => digest)).toEqual([referrer]);
+});
+
 describe('a registry that does not answer such questions', () => {
   it.each([
     ['lists are forbidden', 'referrers', { status: 403 }, /403/],
