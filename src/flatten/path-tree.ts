@@ -182,20 +182,30 @@ export class PathTree {
     this.#arenaUsed += name.length;
   }
 
-  /** Copies the names still in use; into twice the room unless half of it was garbage. */
+  /** Twice the room, or the same without the names that are gone, where they are half of it. */
   #makeArenaRoom(bytes: number): void {
-    const keep = this.#arenaGarbage * 2 > this.#arena.length;
     const from = this.#arena;
-    const size = keep ? from.length : Math.max(from.length * 2, from.length + bytes);
-    this.#arena = Buffer.allocUnsafeSlow(size);
+    const isHalfGarbage = this.#arenaGarbage * 2 > from.length;
+    const needed = this.#arenaUsed - this.#arenaGarbage + bytes;
+    this.#arena = Buffer.allocUnsafeSlow(
+      isHalfGarbage
+        ? Math.max(from.length, needed)
+        : Math.max(from.length * 2, from.length + bytes),
+    );
+    if (isHalfGarbage) this.#moveNames(from);
+    else this.#arena.set(from.subarray(0, this.#arenaUsed));
+  }
+
+  #moveNames(from: Uint8Array): void {
     this.#arenaUsed = 0;
     this.#arenaGarbage = 0;
     for (let node = ROOT + 1; node < this.#rowCount; node += 1) {
       if (this.#rows.get(node, INODE) === -1) continue;
       const at = this.#rows.getUnsigned(node, NAME_AT);
-      from.copy(this.#arena, this.#arenaUsed, at, at + this.#rows.get(node, NAME_LENGTH));
+      const length = this.#rows.get(node, NAME_LENGTH);
+      for (let i = 0; i < length; i += 1) this.#arena[this.#arenaUsed + i] = from[at + i] ?? 0;
       this.#rows.set(node, NAME_AT, this.#arenaUsed);
-      this.#arenaUsed += this.#rows.get(node, NAME_LENGTH);
+      this.#arenaUsed += length;
     }
   }
 
@@ -215,7 +225,7 @@ export class PathTree {
   /** The slot of (parent, name): its node's, or the free one where it belongs. */
   #find(parent: NodeId, name: string): number {
     const mask = this.#slots.length - 1;
-    let slot = hash(parent, name) & mask;
+    let slot = hashName(parent, name) & mask;
     let reusable = -1;
     for (;;) {
       const node = this.#slots[slot] ?? NONE;
@@ -227,8 +237,21 @@ export class PathTree {
     }
   }
 
+  /** The slot that holds a node. */
   #slotOf(node: NodeId): number {
-    return this.#find(this.#rows.get(node, PARENT), this.name(node));
+    const mask = this.#slots.length - 1;
+    let slot = this.#hashOf(node) & mask;
+    while (this.#slots[slot] !== node) slot = (slot + 1) & mask;
+    return slot;
+  }
+
+  /** As `hashName` of its parent and name. */
+  #hashOf(node: NodeId): number {
+    const at = this.#rows.getUnsigned(node, NAME_AT);
+    const end = at + this.#rows.get(node, NAME_LENGTH);
+    let value = hashStart(this.#rows.get(node, PARENT));
+    for (let i = at; i < end; i += 1) value = hashByte(value, this.#arena[i] ?? 0);
+    return hashEnd(value);
   }
 
   #isNamed(node: NodeId, name: string): boolean {
@@ -248,7 +271,7 @@ export class PathTree {
     const mask = this.#slots.length - 1;
     for (let node = ROOT + 1; node < this.#rowCount; node += 1) {
       if (this.#rows.get(node, INODE) === -1) continue;
-      let slot = hash(this.#rows.get(node, PARENT), this.name(node)) & mask;
+      let slot = this.#hashOf(node) & mask;
       while (this.#slots[slot] !== NONE) slot = (slot + 1) & mask;
       this.#slots[slot] = node;
       this.#slotsUsed += 1;
@@ -257,11 +280,21 @@ export class PathTree {
 }
 
 /** FNV-1a over the parent's number and the name, with a final mix so that low bits are good. */
-function hash(parent: NodeId, name: string): number {
-  let value = Math.imul(parent ^ 0x811c9dc5, 0x01000193);
-  for (let i = 0; i < name.length; i += 1) {
-    value = Math.imul(value ^ name.charCodeAt(i), 0x01000193);
-  }
-  value ^= value >>> 15;
-  return Math.imul(value, 0x2c1b3c6d) ^ (value >>> 12);
+function hashName(parent: NodeId, name: string): number {
+  let value = hashStart(parent);
+  for (let i = 0; i < name.length; i += 1) value = hashByte(value, name.charCodeAt(i));
+  return hashEnd(value);
+}
+
+function hashStart(parent: NodeId): number {
+  return Math.imul(parent ^ 0x811c9dc5, 0x01000193);
+}
+
+function hashByte(value: number, byte: number): number {
+  return Math.imul(value ^ byte, 0x01000193);
+}
+
+function hashEnd(value: number): number {
+  const mixed = value ^ (value >>> 15);
+  return Math.imul(mixed, 0x2c1b3c6d) ^ (mixed >>> 12);
 }

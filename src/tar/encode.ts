@@ -13,6 +13,7 @@ const TYPEFLAGS: Readonly<Record<EntryType, string>> = {
   fifo: '6',
 };
 
+const MAGIC = Buffer.from('ustar\x0000', 'latin1');
 const NAME_BYTES = 100;
 const PREFIX_BYTES = 155;
 const MAX_OCTAL_7 = 0o7777777;
@@ -128,12 +129,13 @@ function writeBlock(
   writeOctal(target, at + 116, 7, head.gid > MAX_OCTAL_7 ? 0 : head.gid);
   writeOctal(target, at + 124, 11, head.size > MAX_OCTAL_11 ? 0 : head.size);
   writeOctal(target, at + 136, 11, fitsTime(head.mtimeSeconds) ? head.mtimeSeconds : 0);
-  target.write(typeflag, at + 156, 'latin1');
-  target.write(head.linkTarget.slice(0, NAME_BYTES), at + 157, 'latin1');
-  target.write('ustar\x0000', at + 257, 'latin1');
+  target[at + 156] = typeflag.charCodeAt(0);
+  if (head.linkTarget !== '')
+    target.write(head.linkTarget.slice(0, NAME_BYTES), at + 157, 'latin1');
+  for (let i = 0; i < MAGIC.length; i += 1) target[at + 257 + i] = MAGIC[i] ?? 0;
   writeDevice(target, at + 329, head.devMajor);
   writeDevice(target, at + 337, head.devMinor);
-  target.write(prefix, at + 345, 'latin1');
+  if (prefix !== '') target.write(prefix, at + 345, 'latin1');
   writeChecksum(target, at);
 }
 

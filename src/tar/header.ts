@@ -54,12 +54,19 @@ export function decodeHeader(block: Buffer, offset: number): EntryDraft {
 }
 
 function formatOf(block: Buffer): TarFormat {
-  // The first letter tells most others apart.
-  if (block[257] !== 0x75) return 'v7';
-  const magic = block.toString('latin1', 257, 265);
-  if (magic === 'ustar  \0') return 'gnu';
-  if (!magic.startsWith('ustar\0')) return 'v7';
-  return block.toString('latin1', 508, 512) === 'tar\0' ? 'star' : 'ustar';
+  if (hasBytes(block, 257, GNU_MAGIC)) return 'gnu';
+  if (!hasBytes(block, 257, USTAR_MAGIC)) return 'v7';
+  return hasBytes(block, 508, STAR_TRAILER) ? 'star' : 'ustar';
+}
+
+const GNU_MAGIC = Buffer.from('ustar  \0', 'latin1');
+const USTAR_MAGIC = Buffer.from('ustar\0', 'latin1');
+const STAR_TRAILER = Buffer.from('tar\0', 'latin1');
+
+/** Byte by byte: a string for each of a million blocks would cost more than all else in them. */
+function hasBytes(block: Buffer, at: number, expected: Buffer): boolean {
+  for (let i = 0; i < expected.length; i += 1) if (block[at + i] !== expected[i]) return false;
+  return true;
 }
 
 function fullName(block: Buffer, format: TarFormat): string {
@@ -90,20 +97,19 @@ function unsignedSum(block: Buffer): number {
   return sumOfBytes(block) - own + (CHECKSUM_END - CHECKSUM_AT) * SPACE;
 }
 
-const LOW_BYTES = 0x00ff00ff;
-
-/** Four bytes at a time: the even and the odd bytes of a word are added up in halves that cannot overflow. */
+/** Four at a time; no view on words, since making one costs more than it saves. */
 function sumOfBytes(block: Buffer): number {
-  if (block.byteOffset % 4 !== 0) return block.reduce((sum, byte) => sum + byte, 0);
-  const words = new Uint32Array(block.buffer, block.byteOffset, BLOCK / 4);
-  let even = 0;
-  let odd = 0;
-  for (let i = 0; i < words.length; i += 1) {
-    const word = words[i] ?? 0;
-    even += word & LOW_BYTES;
-    odd += (word >>> 8) & LOW_BYTES;
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < BLOCK; i += 4) {
+    a += block[i] ?? 0;
+    b += block[i + 1] ?? 0;
+    c += block[i + 2] ?? 0;
+    d += block[i + 3] ?? 0;
   }
-  return (even & 0xffff) + (even >>> 16) + (odd & 0xffff) + (odd >>> 16);
+  return a + b + c + d;
 }
 
 function signedSum(block: Buffer): number {
