@@ -4,6 +4,7 @@
 /** Stable names of everything that can go wrong; `docs/reference/errors.md` has a row for each. */
 export const ERROR_CODES = {
   USAGE: 'The command line or the options contradict themselves or name something unknown',
+  BAD_CONFIG: 'shipper.yaml, or a file that it includes, is wrong: exit code 2',
   BAD_REFERENCE: 'An image reference, digest or transport name does not parse',
   NOT_FOUND: 'The image, file or tag does not exist',
   AMBIGUOUS_IMAGE: 'The source holds several images or platforms and none was chosen',
@@ -34,6 +35,23 @@ export const ERROR_CODES = {
 /** One of the keys of {@link ERROR_CODES}. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+/** A place in a text file that a person wrote. */
+export interface Place {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in UTF-16 units. */
+  readonly column: number;
+}
+
+/** One mistake in a file, and where. */
+export interface Problem extends Place {
+  /** What is wrong, without place or final dot. */
+  readonly message: string;
+  /** How to mend it. */
+  readonly hint?: string;
+}
+
 /** What an error is about, as far as it is known where it is thrown; printed by the CLI and part of `--json`. */
 export interface ErrorDetails {
   /** The image as the user named it. */
@@ -52,6 +70,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** The signal of an `INTERRUPTED`. */
   readonly interruptedBy?: string;
+  /** All that is wrong with the files of a `BAD_CONFIG`, in their order. */
+  readonly problems?: readonly Problem[];
 }
 
 /** Options of a {@link ShipperError}. */
