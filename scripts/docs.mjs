@@ -23,6 +23,7 @@ const GENERATED = '<!-- Made by `npm run docs`: do not edit. -->';
 /** What a person can do about an error. Every code has a line: see `complete`. */
 const MENDS = {
   USAGE: 'Read the message and its hint; `shipper help COMMAND` lists the options',
+  BAD_CONFIG: 'Each line names file, line and column; `shipper schema` is what editors check with',
   BAD_REFERENCE: 'Write the name as `NAME:TAG`, `NAME@sha256:…` or with a transport in front',
   NOT_FOUND: 'Check the name or path; pull or save the image first',
   AMBIGUOUS_IMAGE:
@@ -118,7 +119,9 @@ const VARIABLES = {
   SHIPPER_PROGRESS: 'as `--progress`',
   SHIPPER_ENGINE_IDLE_SECONDS: 'how long a stream of the engine may stand still; 120 if not set',
   SHIPPER_ENGINE_THINK_SECONDS: 'how long the engine may work without a word; 900 if not set',
-  SOURCE_DATE_EPOCH: '`created` of the result, in seconds since 1970; `--timestamp` wins',
+  SHIPPER_CONFIG: 'the configuration, where `--config` names none',
+  SOURCE_DATE_EPOCH:
+    '`created` of the result, in seconds since 1970; `--timestamp` wins; also the day of `{date}`',
   TMPDIR: 'where temporary files go',
   DOCKER_HOST: 'the engine; `--host` and `--context` win',
   DOCKER_CONTEXT: 'the docker context; DOCKER_HOST wins',
@@ -145,6 +148,9 @@ const VARIABLES = {
   TERM: '`dumb` has neither colours nor a moving progress',
   CI: 'progress as plain lines',
   GITHUB_ACTIONS: 'annotations, step summary and outputs',
+  GITHUB_HEAD_REF: '`{git.branch}` of a pull request, where no branch is checked out',
+  GITHUB_REF_NAME: '`{git.branch}`, where no branch is checked out',
+  CI_COMMIT_REF_NAME: 'the same for GitLab',
   GITHUB_STEP_SUMMARY: 'file of the step summary',
   GITHUB_OUTPUT: 'file of the outputs',
 };

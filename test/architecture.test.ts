@@ -18,6 +18,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   engine: 4,
   registry: 4,
   transport: 5,
+  config: 5,
   operations: 6,
   report: 7,
   cli: 8,
@@ -40,6 +41,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   undici: /^registry\/(?:dispatchers|undici-exchange)\.ts$/,
   fzstd: /^blob\/decompress\.ts$/,
   'p-queue': /^core\/pool\.ts$/,
+  yaml: /^config\/parse-yaml\.ts$/,
+  zod: /^config\/(?:check-shape|schema\/[\w-]+)\.ts$/,
   'tar-stream': /^transport\/graph-driver-sink\.ts$/,
   // Effects.
   'node:child_process': /^system\//,
@@ -54,7 +57,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // Computation.
   'node:crypto': /^(?:core|registry|system|transport)\//,
   'node:events': /^(?:transport\/plain-layer|registry\/undici-exchange)\.ts$/,
-  'node:path': /^(?:cli|system)\//,
+  'node:path': /^(?:cli|config|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
   // The certificates that Node trusts, which are a constant.

@@ -14,6 +14,7 @@ export const EXIT = {
 
 const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   USAGE: EXIT.usage,
+  BAD_CONFIG: EXIT.usage,
   BAD_REFERENCE: EXIT.usage,
   PARTIAL: EXIT.partial,
   POLICY: EXIT.policy,

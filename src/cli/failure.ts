@@ -1,5 +1,5 @@
 // A failure as a person or a program reads it.
-import { type ErrorCode, messageOf, ShipperError } from '../core/errors.ts';
+import { type ErrorCode, messageOf, type Problem, ShipperError } from '../core/errors.ts';
 import { annotation, isGitHubActions } from '../report/ci.ts';
 import { redact, safe, safeLines } from '../report/text.ts';
 import type { System } from '../system/system.ts';
@@ -16,7 +16,7 @@ export async function tellFailure(
 ): Promise<void> {
   const { stdio } = system;
   stdio.writeErr(failureText(error, settings));
-  if (isGitHubActions(system.env)) stdio.writeErr(annotation('error', messageOf(error), 'shipper'));
+  if (isGitHubActions(system.env)) stdio.writeErr(annotations(error));
   if (settings.json) await stdio.writeOut(`${JSON.stringify({ error: failureValue(error) })}\n`);
 }
 
@@ -25,11 +25,28 @@ export function failureText(
   error: unknown,
   { debug, errColours }: Pick<Settings, 'debug' | 'errColours'>,
 ): string {
-  const { message, hint } = failureValue(error);
+  const { message, hint, details } = failureValue(error);
   const lines = [`${errColours.red('shipper:')} ${safe(message)}`];
-  if (hint !== undefined) lines.push(`  ${errColours.dim('hint:')} ${safe(hint)}`);
+  const { problems = [] } = details;
+  if (problems.length > 1) lines.push(...problems.map(problemLine));
+  else if (hint !== undefined) lines.push(`  ${errColours.dim('hint:')} ${safe(hint)}`);
   if (debug) lines.push(...stacks(error).map(safeLines));
   return `${lines.join('\n')}\n`;
+}
+
+/** `  shipper.yaml:3:5: what is wrong (how to mend it)`, which terminals and editors can follow. */
+function problemLine({ file, line, column, message, hint }: Problem): string {
+  const mend = hint === undefined ? '' : ` (${hint})`;
+  return `  ${safe(`${file}:${line}:${column}: ${message}${mend}`)}`;
+}
+
+/** One annotation for a failure, or one at each place of a configuration. */
+function annotations(error: unknown): string {
+  const problems = error instanceof ShipperError ? (error.details.problems ?? []) : [];
+  if (problems.length === 0) return annotation('error', messageOf(error), 'shipper');
+  return problems
+    .map((problem) => annotation('error', problem.message, 'shipper', problem))
+    .join('');
 }
 
 /** A failure as `--json` has it. */

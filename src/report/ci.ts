@@ -1,5 +1,6 @@
 // GitHub Actions: annotations, groups, the step summary and outputs, as text
 // (docs.github.com, "Workflow commands for GitHub Actions"). Types only from operations.
+import type { Place } from '../core/errors.ts';
 import type { FlattenReport, VerifyReport } from '../operations/flatten-types.ts';
 import { groupWarnings, platformText, warningPlace } from './findings.ts';
 import { flattenDigest, flattenId, largestRemoved } from './flatten-report.ts';
@@ -11,9 +12,20 @@ export function isGitHubActions(env: Readonly<Record<string, string | undefined>
   return env['GITHUB_ACTIONS'] === 'true';
 }
 
-/** A line that shows up as an annotation of the run. */
-export function annotation(level: 'warning' | 'error', message: string, title?: string): string {
-  const property = title === undefined ? '' : ` title=${escapeProperty(safe(title))}`;
+/** A line that shows up as an annotation of the run, at `place` of a file where that is known. */
+export function annotation(
+  level: 'warning' | 'error',
+  message: string,
+  title?: string,
+  place?: Place,
+): string {
+  const properties = [
+    ...(place === undefined
+      ? []
+      : [`file=${escapeProperty(safe(place.file))}`, `line=${place.line}`, `col=${place.column}`]),
+    ...(title === undefined ? [] : [`title=${escapeProperty(safe(title))}`]),
+  ];
+  const property = properties.length === 0 ? '' : ` ${properties.join(',')}`;
   return `::${level}${property}::${escapeMessage(safeLines(message))}\n`;
 }
 

@@ -6,6 +6,7 @@ import { runLine } from './terminal.ts';
 
 const NOT_ONE: Readonly<Partial<Record<ErrorCode, number>>> = {
   USAGE: 2,
+  BAD_CONFIG: 2,
   BAD_REFERENCE: 2,
   PARTIAL: 3,
   POLICY: 4,
