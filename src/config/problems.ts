@@ -16,15 +16,18 @@ export class Problems {
     this.#found.set(key, { file, line, column, message, ...(hint === undefined ? {} : { hint }) });
   }
 
-  /** A name that is not among `known`. `what` is for example `image`. */
-  unknown(place: Place, what: string, name: string, known: readonly string[]): void {
+  /** A name that is not among `known`. `what` is for example `image`; `otherwise` is the hint where none is near. */
+  unknown(
+    place: Place,
+    what: string,
+    name: string,
+    known: readonly string[],
+    otherwise?: string,
+  ): void {
     const near = nearest(name, known);
-    const hint =
-      near === undefined
-        ? known.length === 0 || known.length > 12
-          ? undefined
-          : `there is ${known.join(', ')}`
-        : `did you mean ${near}?`;
+    const all =
+      known.length === 0 || known.length > 12 ? undefined : `there is ${known.join(', ')}`;
+    const hint = near === undefined ? (otherwise ?? all) : `did you mean ${near}?`;
     this.add(place, `there is no ${what} ${JSON.stringify(name)}`, hint);
   }
 

@@ -95,7 +95,8 @@ function readOrigin(
     const state = `${JSON.stringify(key)} belongs to a build, and ${name} has "image"`;
     problems.add(entry.keyPlace, state, 'leave one of them out');
   }
-  const reference = wholeReference(textOf(existing) ?? '', existing.place, problems);
+  const words = textOf(existing);
+  const reference = words && wholeReference(words, existing.place, problems);
   return { kind: 'image', reference: reference ?? '' };
 }
 
@@ -151,7 +152,7 @@ function readReferences(
   }
   for (const item of itemsOf(tags)) {
     const words = textOf(item);
-    if (words === undefined || (item.kind === 'scalar' && item.variables === 'missing')) continue;
+    if (words === undefined) continue;
     if (words.includes('@')) {
       problems.add(
         item.place,

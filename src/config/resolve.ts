@@ -138,7 +138,13 @@ function readProject(tree: Tree, included: Included, name: string, work: Work): 
   let environment: Environment | undefined;
   for (const [each, entry] of environments) {
     const isWanted = each === options.environment;
-    const found = readEnvironment(each, entry, { ...reading, images, project: name, isWanted });
+    const found = readEnvironment(each, entry, {
+      ...reading,
+      platform: system.platform,
+      images,
+      project: name,
+      isWanted,
+    });
     if (isWanted) environment = found;
   }
   return {

@@ -166,7 +166,8 @@ export interface UpdateChoice {
   readonly parallelism: number;
   /** Between two batches. Default 0. */
   readonly delayMs: number;
-  readonly order: 'stop-first' | 'start-first';
+  /** Absent where the file leaves it to the rollout. */
+  readonly order?: 'stop-first' | 'start-first';
   /** How long a new container is watched. Default 5 s, as in a swarm. */
   readonly monitorMs: number;
   /** Default `rollback` for updates, `pause` for rollbacks. */

@@ -59,9 +59,11 @@ export function itemsOf(tree: Tree | undefined): readonly Tree[] {
   return tree?.kind === 'list' ? tree.items : [];
 }
 
-/** The text of a scalar as written, undefined for nothing, lists and mappings. */
+/** The text of a scalar as written; undefined for nothing, lists and mappings, and where a variable is missing. */
 export function textOf(tree: Tree | undefined): string | undefined {
-  return tree?.kind === 'scalar' && tree.value !== null ? tree.text : undefined;
+  if (tree?.kind !== 'scalar' || tree.value === null || tree.variables === 'missing')
+    return undefined;
+  return tree.text;
 }
 
 /** Where `path` leads. */
