@@ -60,7 +60,7 @@ export function mergeGroups(
 }
 
 /** `own` over `inherited`. */
-function mergeMappings(inherited: Mapping, own: Mapping): Mapping {
+export function mergeMappings(inherited: Mapping, own: Mapping): Mapping {
   const entries = new Map(inherited.entries);
   entries.delete('extends');
   for (const [key, entry] of entriesOf(own)) {

@@ -1,0 +1,51 @@
+// Trees of other tools' files → trees of ours: what converters of Compose and bake have in common.
+import { resolve } from 'node:path';
+import type { Entry, Mapping, Scalar, Tree } from './tree.ts';
+
+/** A scalar in which a `$` means nothing, at the place of `from`. */
+export function literal(from: Tree, text: string): Scalar {
+  return { kind: 'scalar', place: from.place, value: text, text, variables: 'none' };
+}
+
+/** `tree` with every text marked as final. */
+export function asLiteral(tree: Tree): Tree {
+  switch (tree.kind) {
+    case 'scalar':
+      return tree.variables === undefined ? { ...tree, variables: 'none' } : tree;
+    case 'list':
+      return { ...tree, items: tree.items.map(asLiteral) };
+    case 'map':
+      return mapValues(tree, asLiteral);
+  }
+}
+
+/** `tree` with every value changed. */
+export function mapValues(tree: Mapping, change: (value: Tree, key: string) => Tree): Mapping {
+  const entries = new Map<string, Entry>();
+  for (const [key, entry] of tree.entries) {
+    entries.set(key, { ...entry, value: change(entry.value, key) });
+  }
+  return { ...tree, entries };
+}
+
+/** What a builder takes as it is: URLs, and contexts with a kind in front. */
+const NO_PATH = /^[a-z][a-z0-9+.-]*:|^git@|^github\.com\//;
+
+/** A path of a file in `folder` as an absolute one; anything else stays. */
+export function absoluteIn(folder: string, tree: Tree): Tree {
+  if (tree.kind !== 'scalar' || typeof tree.value !== 'string' || NO_PATH.test(tree.text))
+    return tree;
+  return { ...literal(tree, resolve(folder, tree.text)) };
+}
+
+/** `NAME=PATH` texts of a list, or the values of a mapping, with absolute paths. */
+export function absolutePairs(folder: string, tree: Tree): Tree {
+  if (tree.kind === 'map') return mapValues(tree, (value) => absoluteIn(folder, value));
+  if (tree.kind !== 'list') return tree;
+  const items = tree.items.map((item) => {
+    const [, key, path] = item.kind === 'scalar' ? (/^([^=]*)=(.+)$/s.exec(item.text) ?? []) : [];
+    if (key === undefined || path === undefined || NO_PATH.test(path)) return item;
+    return literal(item, `${key}=${resolve(folder, path)}`);
+  });
+  return { ...tree, items };
+}
