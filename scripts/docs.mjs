@@ -9,6 +9,7 @@ const load = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
 
 if (!existsSync(join(root, 'dist/bin.js')))
   throw new Error('Cannot write the documentation: run npm run build first');
+const { configSchema } = await load('config/json-schema.js');
 const { createProgram } = await load('cli/program.js');
 const { exitCodeOf } = await load('cli/exit-code.js');
 const { ERROR_CODES, ShipperError } = await load('index.js');
@@ -171,7 +172,9 @@ const outputs = {
   'docs/reference/cli.md': cliPage(),
   'docs/reference/errors.md': errorsPage(),
   'docs/reference/warnings.md': warningsPage(),
+  'docs/reference/configuration.md': configurationPage(),
   'docs/architecture.md': architecturePage(),
+  'schema/shipper.schema.json': configSchema(),
 };
 
 const isCheck = process.argv.includes('--check');
@@ -291,6 +294,74 @@ function checkVariables() {
   if (unknown.length + unread.length > 0) {
     throw new Error(`Cannot write the environment: no row for ${unknown}; nothing reads ${unread}`);
   }
+}
+
+// --- the configuration
+
+function configurationPage() {
+  const schema = JSON.parse(configSchema());
+  const lines = [
+    GENERATED,
+    '# Keys of shipper.yaml',
+    '',
+    'What each key takes. How they work together says [the guide](../configuration.md).',
+    '',
+    ...keyTable('The file', schema),
+    ...keyTable('images.NAME', member(schema, 'images')),
+    ...keyTable('images.NAME.flatten', option(member(schema, 'images').properties.flatten)),
+    ...keyTable('environments.NAME', member(schema, 'environments')),
+  ];
+  const environment = member(schema, 'environments');
+  const service = member(environment, 'services');
+  lines.push(
+    ...keyTable('environments.NAME.hooks', environment.properties.hooks),
+    ...keyTable('environments.NAME.networks.NAME', option(member(environment, 'networks'))),
+    ...keyTable('environments.NAME.volumes.NAME', option(member(environment, 'volumes'))),
+    ...keyTable('services.NAME', service),
+    ...keyTable('services.NAME.healthcheck', service.properties.healthcheck),
+    ...keyTable('services.NAME.deploy', service.properties.deploy),
+    ...keyTable(
+      'services.NAME.deploy.update_config',
+      service.properties.deploy.properties.update_config,
+    ),
+    ...keyTable(
+      'services.NAME.deploy.restart_policy',
+      service.properties.deploy.properties.restart_policy,
+    ),
+  );
+  return lines.join('\n');
+}
+
+/** The schema of the members of a mapping of names. */
+function member(schema, key) {
+  return schema.properties[key].additionalProperties;
+}
+
+/** The mapping among the forms that a value may have. */
+function option(schema) {
+  return schema.anyOf.find(({ properties }) => properties !== undefined);
+}
+
+function keyTable(title, schema) {
+  const rows = Object.entries(schema.properties).map(([key, value]) => [
+    `\`${key}\``,
+    typeText(value),
+    value.description ?? '',
+  ]);
+  return [`## ${title}`, '', ...table(['key', 'takes', 'meaning'], rows), ''];
+}
+
+function typeText(schema) {
+  if (schema.enum !== undefined) return schema.enum.map((word) => `\`${word}\``).join(', ');
+  if (schema.const !== undefined) return `\`${schema.const}\``;
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeText))].join(' or ');
+  if (schema.type === 'array') return `list of ${typeText(schema.items)}`;
+  const names = { string: 'text', boolean: 'true or false', object: 'mapping', null: 'nothing' };
+  const words = { ...names, integer: 'whole number' };
+  return [schema.type]
+    .flat()
+    .map((type) => words[type] ?? type)
+    .join(' or ');
 }
 
 // --- errors and warnings

@@ -1,5 +1,6 @@
 // What the functions of the library take, checked once where it comes in: a wrong value is named here and not met as
 // "undefined has no properties" in the middle of a run. The compiler keeps the tables complete.
+import type { LoadOptions } from './config/load.ts';
 import {
   anyText,
   between,
@@ -96,6 +97,13 @@ const READ: ChecksOf<LibraryOptions & VerifyOptions> = {
   policy: shapeOf(POLICY),
 };
 
+const LOAD: ChecksOf<Omit<LibraryOptions, 'report'> & LoadOptions> = {
+  signal: RUN.signal,
+  system: RUN.system,
+  config: text,
+  environment: text,
+};
+
 const COPY: ChecksOf<CopyRequest> = {
   ...MEDIA,
   source: text,
@@ -140,4 +148,9 @@ export function checkVerify(a: unknown, b: unknown, options: unknown): void {
 export function checkInspect(image: unknown, options: unknown): void {
   text(image, 'the image');
   shapeOf(READ)(options, 'the options');
+}
+
+/** The same for `loadProject`. */
+export function checkLoad(options: unknown): void {
+  shapeOf(LOAD)(options, 'the options');
 }

@@ -1,9 +1,20 @@
 // The public library. The command line stands on nothing else.
 
 export type { Compression } from './blob/compressor.ts';
+export type { Environment } from './config/environment-types.ts';
+export type { LoadOptions } from './config/load.ts';
+export type { ContainerChoice, DeployChoice, ServiceChoice } from './config/service-types.ts';
+export type { BuildChoice, FlattenChoice, Project, ProjectImage } from './config/types.ts';
 export type { Context } from './core/context.ts';
 export type { Digest } from './core/digest.ts';
-export { ERROR_CODES, type ErrorCode, isShipperError, ShipperError } from './core/errors.ts';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  isShipperError,
+  type Place,
+  type Problem,
+  ShipperError,
+} from './core/errors.ts';
 export type { Clock, Report, Scope, ShipperEvent } from './core/events.ts';
 export type { MergePolicy, Warning, WarningCode } from './flatten/policy.ts';
 export type { RemovedFile, RemovedSummary } from './flatten/removed.ts';
@@ -13,6 +24,7 @@ export {
   flatten,
   inspect,
   type LibraryOptions,
+  loadProject,
   tag,
   verify,
 } from './library.ts';

@@ -1,5 +1,14 @@
 // The face of the library: one function per verb, with the real machine and no progress unless asked otherwise.
-import { checkCopy, checkFlatten, checkInspect, checkTag, checkVerify } from './arguments.ts';
+import {
+  checkCopy,
+  checkFlatten,
+  checkInspect,
+  checkLoad,
+  checkTag,
+  checkVerify,
+} from './arguments.ts';
+import type { LoadOptions } from './config/load.ts';
+import type { Project } from './config/types.ts';
 import type { Context } from './core/context.ts';
 import type { Report } from './core/events.ts';
 import { copyImage } from './operations/copy-image.ts';
@@ -76,6 +85,20 @@ export async function tag(request: TagRequest, options: LibraryOptions = {}): Pr
   checkTag(request, options);
   const { system, ctx } = prepare(options);
   return tagImage(system, ctx, request);
+}
+
+/**
+ * Reads a `shipper.yaml` with what it includes. All mistakes come at once, as `details.problems` of a `BAD_CONFIG`, each
+ * with file, line and column; see `docs/configuration.md`.
+ */
+export async function loadProject(
+  options: Omit<LibraryOptions, 'report'> & LoadOptions = {},
+): Promise<Project> {
+  checkLoad(options);
+  const { system, ...choices } = options;
+  // The schema is not loaded by those who only flatten.
+  const { loadProject: load } = await import('./config/load.ts');
+  return load(system ?? nodeSystem(), choices);
 }
 
 function prepare(options: LibraryOptions): { system: System; ctx: Context } {

@@ -42,7 +42,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   fzstd: /^blob\/decompress\.ts$/,
   'p-queue': /^core\/pool\.ts$/,
   yaml: /^config\/parse-yaml\.ts$/,
-  zod: /^config\/(?:check-shape|schema\/[\w-]+)\.ts$/,
+  zod: /^config\/(?:check-shape|json-schema|schema\/[\w-]+)\.ts$/,
   'tar-stream': /^transport\/graph-driver-sink\.ts$/,
   // Effects.
   'node:child_process': /^system\//,

@@ -123,7 +123,7 @@ describe('the package', () => {
     const tops = [...new Set(packed.files.map(({ path }) => path.replace(/\/.*/, '')))].sort();
     expect(tops).toEqual([
       ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'dist', 'docs'],
-      ...['native-free-fixtures', 'package.json'],
+      ...['native-free-fixtures', 'package.json', 'schema'],
     ]);
     const paths = packed.files.map(({ path }) => path);
     expect(paths.filter((path) => /\.map$|\.built$|\.test\.|(?<!\.d)\.ts$/.test(path))).toEqual([]);

@@ -1,4 +1,5 @@
 // The use cases, loaded when one is run: help, completion and errors of the command line need none of their code.
+import type { InitReport } from '../config/init.ts';
 import type { Context } from '../core/context.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
 import type { CopyReport, CopyRequest, TagReport, TagRequest } from '../operations/copy-types.ts';
@@ -35,6 +36,8 @@ export interface Operations {
   ): Promise<InspectReport>;
   copyImage(system: System, ctx: Context, request: CopyRequest): Promise<CopyReport>;
   tagImage(system: System, ctx: Context, request: TagRequest): Promise<TagReport>;
+  writeConfig(system: System): Promise<InitReport>;
+  configSchema(): Promise<string>;
 }
 
 /** An archive for which the threads may start while code still loads. */
@@ -69,5 +72,13 @@ export const lazyOperations: Operations = {
   async tagImage(...args) {
     const { tagImage } = await import('../operations/tag-image.ts');
     return tagImage(...args);
+  },
+  async writeConfig(system) {
+    const { writeConfig } = await import('../config/init.ts');
+    return writeConfig(system);
+  },
+  async configSchema() {
+    const { configSchema } = await import('../config/json-schema.ts');
+    return configSchema();
   },
 };

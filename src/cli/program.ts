@@ -3,7 +3,9 @@ import { Argument, Command, CommanderError, Option } from 'commander';
 import { completionVerb } from './commands/completion.ts';
 import { copyVerb } from './commands/copy.ts';
 import { flattenVerb } from './commands/flatten.ts';
+import { initVerb } from './commands/init.ts';
 import { inspectVerb } from './commands/inspect.ts';
+import { schemaVerb } from './commands/schema.ts';
 import { tagVerb } from './commands/tag.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
@@ -19,6 +21,8 @@ const VERBS: readonly Verb[] = [
   inspectVerb,
   copyVerb,
   tagVerb,
+  initVerb,
+  schemaVerb,
   completionVerb,
 ];
 

@@ -77,7 +77,10 @@ export function readGroups(
     }
   }
   const edges = new Map([...groups].map(([name, entry]) => [name, members(entry)]));
-  for (const circle of circles(edges)) {
+  const links = new Map(
+    [...edges].map(([name, all]) => [name, all.filter((each) => !images.includes(each))]),
+  );
+  for (const circle of circles(links)) {
     const entry = groups.get(circle.at(-2) ?? '');
     const link = itemsOf(entry?.value).find((item) => textOf(item) === circle.at(-1));
     const place = link?.place ?? entry?.keyPlace;

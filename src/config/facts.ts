@@ -118,8 +118,8 @@ async function gitFact(
 /** Where a continuous integration has checked out a commit, the branch is only known to its variables. */
 function branch({ env }: System, head: Fact): Fact {
   if ('value' in head && head.value !== '') return forTags(head);
-  for (const name of ['GITHUB_HEAD_REF', 'GITHUB_REF_NAME', 'CI_COMMIT_REF_NAME']) {
-    const value = env[name];
+  const known = [env['GITHUB_HEAD_REF'], env['GITHUB_REF_NAME'], env['CI_COMMIT_REF_NAME']];
+  for (const value of known) {
     if (value !== undefined && value !== '') return forTags({ value });
   }
   return { missing: 'git has no branch checked out', hint: 'check one out, or write {env.BRANCH}' };

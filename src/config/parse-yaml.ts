@@ -1,6 +1,17 @@
 // The text of a YAML 1.2 or JSON file → a tree with places. Refuses what could mean two things (keys twice, tags, several
 // documents) and what could take the machine (alias bombs, nesting).
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Place } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Problems } from './problems.ts';
@@ -27,7 +38,7 @@ export function parseYaml(text: string, file: string, problems: Problems): Tree 
     prettyErrors: false,
     uniqueKeys: false,
     stringKeys: false,
-    logLevel: 'silent',
+    logLevel: 'error',
     schema: 'core',
     merge: false,
   });
@@ -38,11 +49,12 @@ export function parseYaml(text: string, file: string, problems: Problems): Tree 
   const faults = [...document.errors, ...document.warnings];
   const seen = new Set<number>();
   for (const { code, message, pos } of faults) {
-    const place = placeOf(pos[0]);
+    const opening = openingOf(document, code, message, pos[0]);
+    const place = placeOf(opening?.offset ?? pos[0]);
     // What follows in the same line is mostly the same mistake.
     if (seen.has(place.line) || seen.size >= SYNTAX_ERRORS) continue;
     seen.add(place.line);
-    problems.add(place, SYNTAX[code] ?? wordsOf(message));
+    problems.add(place, opening?.state ?? SYNTAX[code] ?? wordsOf(message));
     if (code === 'RESOURCE_EXHAUSTION') return undefined;
   }
   if (faults.length > 0) return undefined;
@@ -62,6 +74,32 @@ const SYNTAX: Readonly<Record<string, string>> = {
   BLOCK_AS_IMPLICIT_KEY: 'a value cannot hold ": " unless it is quoted',
   RESOURCE_EXHAUSTION: `values are nested more than ${LIMITS.jsonDepth} deep`,
 };
+
+/** Where a quote or bracket that is missed at `end` begins: that is what a person looks for. */
+function openingOf(
+  document: Document,
+  code: string,
+  message: string,
+  end: number,
+): { offset: number; state: string } | undefined {
+  const isQuote = code === 'MISSING_CHAR' && message.includes('quote');
+  if (!isQuote && !/^Flow (?:map|sequence) in block collection/.test(message)) return undefined;
+  let offset: number | undefined;
+  visit(document, {
+    Node(_, node) {
+      const isOpen = isQuote
+        ? isScalar(node) && node.type?.startsWith('QUOTE') === true
+        : isCollection(node) && node.flow === true;
+      const start = node.range?.[0] ?? Number.POSITIVE_INFINITY;
+      if (isOpen && start < end) offset = start;
+    },
+  });
+  if (offset === undefined) return undefined;
+  const state = isQuote
+    ? 'the quote that begins here is not closed'
+    : 'the bracket that begins here is not closed, or what follows is not indented more than its key';
+  return { offset, state };
+}
 
 /** The parser's words as we write ours: no capital, no dot, one line. */
 function wordsOf(message: string): string {

@@ -45,7 +45,7 @@ export function readEnvironment(
 ): Environment {
   const engine = text(value, 'engine') === 'swarm' ? 'swarm' : 'docker';
   const hosts = readHosts(value, reading);
-  if (hosts.length === 0 && reading.isWanted) {
+  if (itemsOf(child(value, 'hosts')).length === 0 && reading.isWanted) {
     const hint = `write hosts: [ssh://user@host] in ${name}`;
     reading.problems.add(keyPlace, `the environment ${JSON.stringify(name)} has no hosts`, hint);
   }
@@ -90,7 +90,8 @@ function readHosts(tree: Tree, { problems, platform }: EnvironmentReading): read
       );
       continue;
     }
-    if (kind === 'host') {
+    // Another scheme is no address at all, which the schema has told.
+    if (kind === 'host' && /^(?:ssh|tcp|unix|https?):/.test(address)) {
       const fault = hostFault(address, platform);
       if (fault !== undefined)
         problems.add(item.place, `the host ${shownHost(address)} cannot be used: ${fault}`);

@@ -74,8 +74,11 @@ function readOrigin(
   const existing = child(tree, 'image');
   const context = child(tree, 'context');
   if (existing === undefined) {
-    // A key that is not known is told already, and may be meant to be one of these.
-    const isKnown = entriesOf(tree).every(([key]) => Object.hasOwn(IMAGE_SHAPE, key));
+    // A key or a parent that is not known is told already, and may be what has one of these.
+    const parent = text(tree, 'extends');
+    const isKnown =
+      entriesOf(tree).every(([key]) => Object.hasOwn(IMAGE_SHAPE, key)) &&
+      (parent === undefined || reading.images.includes(parent));
     if (context === undefined && isKnown) {
       const hint = 'context is the folder to build, image is one that exists';
       problems.add(

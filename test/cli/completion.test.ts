@@ -64,7 +64,10 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   }
 
   it.each([
-    ['shipper ', ['flatten', 'verify', 'inspect', 'copy', 'tag', 'completion', 'help']],
+    [
+      'shipper ',
+      ['flatten', 'verify', 'inspect', 'copy', 'tag', 'init', 'schema', 'completion', 'help'],
+    ],
     ['shipper f', ['flatten']],
     ['shipper -C / --json ver', ['verify']],
     ['shipper --progress p', ['plain']],
@@ -83,7 +86,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     ['shipper verify docker-daemon:a oci-', ['oci-archive:']],
     ['shipper inspect --tag', []],
     ['shipper completion ', ['bash', 'zsh', 'fish']],
-    ['shipper help i', ['inspect']],
+    ['shipper help i', ['inspect', 'init']],
     ['shipper flatten --jobs ', []],
     ['shipper -C /us', ['/usr']],
   ])('Tab after %j offers %j', async (line, words) => {

@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { runLine } from './terminal.ts';
 
+const VERBS = ['flatten', 'verify', 'inspect', 'copy', 'tag', 'init', 'schema', 'completion'];
+
 describe('help', () => {
-  it.each(['flatten', 'verify', 'inspect', 'copy', 'tag', 'completion'])('of %s', async (verb) => {
+  it.each(VERBS)('of %s', async (verb) => {
     const { out, err, code } = await runLine(['help', verb]);
     await expect(out).toMatchFileSnapshot(`help/${verb}.txt`);
     expect([err, code]).toEqual(['', 0]);
@@ -25,7 +27,7 @@ describe('help', () => {
   });
 
   it('is no wider than 100 columns', async () => {
-    for (const verb of ['flatten', 'verify', 'inspect', 'copy', 'tag', 'completion']) {
+    for (const verb of VERBS) {
       const { out } = await runLine(['help', verb]);
       for (const line of out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
     }

@@ -111,6 +111,15 @@ function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Op
       calls.push(['tagImage', request]);
       return given.tagImage?.(system, ctx, request) ?? tagReport();
     },
+    async writeConfig(system) {
+      calls.push(['writeConfig', system.cwd]);
+      const file = `${system.cwd}/shipper.yaml`;
+      return given.writeConfig?.(system) ?? { file, images: ['api', 'base'], included: [] };
+    },
+    async configSchema() {
+      calls.push(['configSchema']);
+      return given.configSchema?.() ?? '{}\n';
+    },
   };
 }
 

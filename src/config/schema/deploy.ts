@@ -1,5 +1,5 @@
 // `deploy:` of a service (compose-spec `deploy.md`).
-import { z } from 'zod';
+import type { z } from 'zod';
 import {
   dockerSize,
   duration,
@@ -7,6 +7,7 @@ import {
   keyValues,
   listOf,
   mapping,
+  numberOf,
   oneOf,
   optional,
   type Shape,
@@ -17,7 +18,7 @@ import {
 
 const cpus = either(
   'a number of processors such as 0.5',
-  z.number().min(0),
+  numberOf('a number of processors such as 0.5', 0, 1_000_000),
   textOfForm(/^\d+(?:\.\d+)?$/, 'a number of processors such as 0.5'),
 );
 
@@ -29,20 +30,18 @@ const UPDATE: Shape = {
   order: oneOf('stop-first', 'start-first').describe('which container goes first'),
   monitor: duration.describe('how long a new container is watched; default 5s'),
   failure_action: oneOf('pause', 'continue', 'rollback').describe(
-    'what is done when too many fail',
+    'what is done when too many fail; default `rollback`',
   ),
-  max_failure_ratio: z
-    .number('must be a number from 0 to 1')
-    .min(0, 'must be a number from 0 to 1')
-    .max(1, 'must be a number from 0 to 1')
-    .describe('the part that may fail; default 0'),
+  max_failure_ratio: numberOf('a number from 0 to 1', 0, 1).describe(
+    'the part that may fail; default 0',
+  ),
 };
 
 const RESTART: Shape = {
-  condition: oneOf('none', 'on-failure', 'any'),
-  delay: duration,
-  max_attempts: whole(0, 1_000_000),
-  window: duration,
+  condition: oneOf('none', 'on-failure', 'any').describe('default `any`'),
+  delay: duration.describe('between two attempts'),
+  max_attempts: whole(0, 1_000_000).describe('how often; default without end'),
+  window: duration.describe('how long it must run to count as started'),
 };
 
 const LIMITS: Shape = {
@@ -52,8 +51,10 @@ const LIMITS: Shape = {
 
 const PLACEMENT: Shape = {
   constraints: listOf(word).describe('for example `node.role == worker`'),
-  preferences: listOf(mapping({ spread: word.describe('a label to spread over') })),
-  max_replicas_per_node: whole(0, 10_000),
+  preferences: listOf(mapping({ spread: word.describe('a label to spread over') })).describe(
+    'what to spread tasks over',
+  ),
+  max_replicas_per_node: whole(0, 10_000).describe('at most this many on one node'),
 };
 
 const DEPLOY: Shape = {
@@ -61,14 +62,21 @@ const DEPLOY: Shape = {
   replicas: whole(0, 10_000).describe('containers over all hosts; default 1'),
   update_config: mapping(optional(UPDATE)).describe('how a rollout replaces containers'),
   rollback_config: mapping(
-    optional({ ...UPDATE, failure_action: oneOf('pause', 'continue') }),
+    optional({
+      ...UPDATE,
+      failure_action: oneOf('pause', 'continue').describe(
+        'what is done when too many fail; default `pause`',
+      ),
+    }),
   ).describe('how a rollback does'),
   restart_policy: mapping(optional(RESTART)).describe('how a swarm restarts tasks'),
   placement: mapping(optional(PLACEMENT)).describe('where tasks of a swarm may run'),
   resources: mapping(
     optional({
-      limits: mapping(optional({ ...LIMITS, pids: whole(-1, 4_194_304) })),
-      reservations: mapping(optional(LIMITS)),
+      limits: mapping(
+        optional({ ...LIMITS, pids: whole(-1, 4_194_304).describe('processes; -1 is unlimited') }),
+      ).describe('what containers may take'),
+      reservations: mapping(optional(LIMITS)).describe('what is kept for them'),
     }),
   ).describe('processors and memory'),
   labels: keyValues.describe('labels of the service of a swarm'),

@@ -36,9 +36,9 @@ const declared = (shape: Shape): z.ZodType =>
 const DECLARED: Shape = {
   external: flag.describe('it exists; it is never made or removed'),
   name: word.describe('its name in the engine'),
-  driver: word,
-  driver_opts: z.record(z.string(), anyScalar),
-  labels: keyValues,
+  driver: word.describe('its driver; default the one of the engine'),
+  driver_opts: z.record(z.string(), anyScalar).describe('options of the driver'),
+  labels: keyValues.describe('its labels'),
 };
 
 const HOOK_ABOUT =
@@ -56,9 +56,12 @@ const ENVIRONMENT: Shape = {
   engine: oneOf('docker', 'swarm').describe('`swarm`: hosts are managers; default `docker`'),
   hosts: listOf(host).describe('engines: ssh://, tcp://, unix://, or `{context: NAME}`'),
   services: named(serviceSchema).describe('what runs there'),
-  networks: declared({ ...DECLARED, attachable: flag, internal: flag, enable_ipv6: flag }).describe(
-    'networks that services join',
-  ),
+  networks: declared({
+    ...DECLARED,
+    attachable: flag.describe('of a swarm: single containers can join it'),
+    internal: flag.describe('it leads nowhere else'),
+    enable_ipv6: flag.describe('it has IPv6 as well'),
+  }).describe('networks that services join'),
   volumes: declared(DECLARED).describe('volumes that services mount'),
   hooks: mapping(optional(HOOKS)).describe('programs that are run during a rollout'),
   retain: whole(1, 1000).describe('releases that are kept for a rollback; default 5'),

@@ -7,6 +7,7 @@ import {
   keyValues,
   listOf,
   mapping,
+  numberOf,
   oneOf,
   optional,
   platform,
@@ -47,7 +48,7 @@ const SHAPE: Shape = {
   min_saving: either(
     'a percentage from 0 to 100',
     textOfForm(PERCENT, 'a percentage from 0 to 100'),
-    z.number().min(0).max(100),
+    numberOf('a percentage from 0 to 100', 0, 100),
   ).describe('gate: at least this part of the layers is saved, in percent'),
 };
 

@@ -29,14 +29,20 @@ const secret = either(
 );
 
 const soft = mapping({
-  soft: whole(-1, Number.MAX_SAFE_INTEGER),
-  hard: whole(-1, Number.MAX_SAFE_INTEGER),
+  soft: whole(-1, Number.MAX_SAFE_INTEGER).describe(
+    'the limit that processes start with; -1 is unlimited',
+  ),
+  hard: whole(-1, Number.MAX_SAFE_INTEGER).describe('how far they may raise it; -1 is unlimited'),
 });
 
 /** `nofile: 1024`, or soft and hard. */
 export const ulimits: z.ZodType = z.record(
   z.string().regex(/^[a-z]+$/, 'a limit is named by lowercase letters, such as nofile'),
-  either('a whole number, or a mapping with soft and hard', z.number().int(), soft),
+  either(
+    'a whole number, or a mapping with soft and hard',
+    whole(-1, Number.MAX_SAFE_INTEGER),
+    soft,
+  ),
 );
 
 const attest = either('true, false or text such as mode=max', z.boolean(), z.string());

@@ -52,8 +52,19 @@ export const flag: z.ZodType = z.boolean();
 
 /** A whole number. */
 export function whole(least: number, most: number): z.ZodType {
-  const expected = `must be a whole number from ${least} to ${most}`;
-  return z.number(expected).int(expected).min(least, expected).max(most, expected);
+  return wholeOf(`a whole number from ${least} to ${most}`, least, most);
+}
+
+/** A whole number between bounds; `expected` completes "must be". */
+export function wholeOf(expected: string, least: number, most: number): z.ZodType {
+  const state = `must be ${expected}`;
+  return z.number(state).int(state).min(least, state).max(most, state);
+}
+
+/** A number between bounds; `expected` completes "must be". */
+export function numberOf(expected: string, least: number, most: number): z.ZodType {
+  const state = `must be ${expected}`;
+  return z.number(state).min(least, state).max(most, state);
 }
 
 /** A list. */
@@ -99,7 +110,7 @@ const DOCKER_SIZE = /^\d+(?:\.\d+)? ?(?:[bkmgt]|[kmgt]i?b)?$/i;
 export const dockerSize: z.ZodType = either(
   A_SIZE,
   textOfForm(DOCKER_SIZE, A_SIZE),
-  z.number().int().min(0),
+  wholeOf(A_SIZE, 0, Number.MAX_SAFE_INTEGER),
 );
 
 const AN_EXACT_SIZE = 'a size such as 500000, 10MB or 1.5GiB';
@@ -109,7 +120,7 @@ const EXACT_SIZE = /^\d+(?:\.\d+)? ?(?:B|[kMGT]i?B|KB|KiB)?$/;
 export const exactSize: z.ZodType = either(
   AN_EXACT_SIZE,
   textOfForm(EXACT_SIZE, AN_EXACT_SIZE),
-  z.number().int().min(1),
+  wholeOf(AN_EXACT_SIZE, 1, Number.MAX_SAFE_INTEGER),
 );
 
 const PLATFORM = /^[a-z0-9_.-]+(?:\/[a-z0-9_.-]+){0,2}$/i;
