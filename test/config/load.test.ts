@@ -1,4 +1,5 @@
 // Files that are right, and what they come to.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadProject } from '../../src/config/load.ts';
 import { ShipperError } from '../../src/core/errors.ts';
@@ -475,6 +476,21 @@ describe('variables', () => {
     await expect(tags('{git.sha}', { run })).rejects.toMatchObject({
       message: 'Cannot use shipper.yaml:1:35: {git.sha}: git cannot be run',
     });
+  });
+});
+
+describe('the documentation', () => {
+  const guide = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+  const examples = [...guide.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+
+  it('has examples', () => expect(examples.length).toBeGreaterThan(2));
+
+  it.each(examples)('%s', async (text) => {
+    const files = {
+      '/work/compose.yaml': 'services: { web: { build: . } }',
+      '/work/docker-bake.json': '{"target": {"tool": {}}}',
+    };
+    await load(text, { files });
   });
 });
 

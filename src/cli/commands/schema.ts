@@ -10,7 +10,7 @@ which a first line in the file tells editors:
 # yaml-language-server: $schema=./node_modules/shipper/schema/shipper.schema.json`,
   args: [],
   options: [],
-  examples: [['shipper schema > shipper.schema.json', 'for an editor without the package']],
+  examples: [['shipper schema >shipper.schema.json', 'for an editor without the package']],
 
   async run({ system, operations }) {
     await system.stdio.writeOut(await operations.configSchema());
