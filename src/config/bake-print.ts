@@ -54,7 +54,7 @@ async function run(
   signal: AbortSignal | undefined,
 ): Promise<Ran | string> {
   try {
-    const args = ['buildx', 'bake', '--print', '--progress=quiet', '--file', path, ...names];
+    const args = ['buildx', 'bake', '--print', '--file', path, ...names];
     const options = signal === undefined ? {} : { signal };
     return await system.run('docker', args, { timeoutMs: PRINT_MS, ...options });
   } catch (error) {

@@ -141,7 +141,7 @@ function tellKeys(
     const entry = tree.entries.get(key);
     if (entry === undefined || key.startsWith('x-')) continue;
     const near = nearest(key.replaceAll('-', '_'), known);
-    const help = HELPS[key] ?? meant(near);
+    const help = Object.hasOwn(HELPS, key) ? HELPS[key] : meant(near);
     problems.add(entry.keyPlace, `the key ${JSON.stringify(key)} is not known`, help);
   }
 }
@@ -175,5 +175,7 @@ function shown(tree: Tree): string {
   if (tree.kind === 'map') return 'a mapping';
   if (tree.value === null) return 'nothing';
   if (tree.variables === 'set') return 'what the variables make of it';
-  return typeof tree.value === 'string' ? JSON.stringify(tree.text.slice(0, 60)) : tree.text;
+  if (typeof tree.value !== 'string') return tree.text;
+  const text = tree.text.replace(/(:\/\/[^/@:\s]*):[^/@\s]*@/, '$1:***@');
+  return JSON.stringify(text.slice(0, 60));
 }

@@ -7,6 +7,7 @@ import { parseDotenv } from './dotenv.ts';
 import { absoluteIn, absolutePairs, literal, mapValues } from './foreign.ts';
 import type { IncludedFile, IncludeReading } from './include.ts';
 import { interpolate } from './interpolate.ts';
+import type { Problems } from './problems.ts';
 import { text } from './reading.ts';
 import { child, type Entry, entriesOf, itemsOf, type Mapping, type Tree, textOf } from './tree.ts';
 
@@ -39,7 +40,7 @@ export async function readCompose(
     }
     const build = child(value, 'build');
     if (build === undefined) continue;
-    const parts = await resolved(buildOf(value, build, secrets));
+    const parts = await resolved(buildOf(value, build, secrets, problems));
     images.set(name, { keyPlace, value: imageOf(parts, services, keyPlace, folder) });
   }
   const other = root.kind === 'map' ? root.entries.get('include') : undefined;
@@ -61,7 +62,12 @@ async function readDotenv(system: System, folder: string): Promise<ReadonlyMap<s
 }
 
 /** The build as a mapping, with what of the service belongs to its image. */
-function buildOf(service: Mapping, build: Tree, secrets: Tree | undefined): Tree {
+function buildOf(
+  service: Mapping,
+  build: Tree,
+  secrets: Tree | undefined,
+  problems: Problems,
+): Tree {
   const entries = new Map<string, Entry>();
   if (build.kind === 'map') for (const [key, entry] of build.entries) entries.set(key, entry);
   else entries.set('context', { keyPlace: build.place, value: build });
@@ -69,7 +75,8 @@ function buildOf(service: Mapping, build: Tree, secrets: Tree | undefined): Tree
     entries.set('context', { keyPlace: build.place, value: literal(build, '.') });
   }
   const own = entries.get('secrets');
-  if (own !== undefined) entries.set('secrets', { ...own, value: secretsOf(own.value, secrets) });
+  if (own !== undefined)
+    entries.set('secrets', { ...own, value: secretsOf(own.value, secrets, problems) });
   const platform = service.entries.get('platform');
   if (platform !== undefined && !entries.has('platforms')) {
     entries.set('platforms', listEntry(platform, [platform.value]));
@@ -87,12 +94,22 @@ function listEntry({ keyPlace, value }: Entry, items: readonly Tree[]): Entry {
 }
 
 /** Secrets of a build name those of the file, which say where their content is. */
-function secretsOf(list: Tree, declared: Tree | undefined): Tree {
+function secretsOf(list: Tree, declared: Tree | undefined, problems: Problems): Tree {
   if (list.kind !== 'list') return list;
   const items = list.items.map((item): Tree => {
     const source = textOf(item) ?? text(item, 'source');
     if (source === undefined) return item;
     const found = child(declared, source);
+    if (found === undefined) {
+      const names = entriesOf(declared).map(([name]) => name);
+      problems.unknown(
+        item.place,
+        'secret',
+        source,
+        names,
+        'declare it under secrets: of the file',
+      );
+    }
     const entries = new Map<string, Entry>();
     const set = (key: string, value: Tree | undefined) => {
       if (value !== undefined) entries.set(key, { keyPlace: value.place, value });

@@ -13,12 +13,12 @@ import { type Facts, factsOf } from './facts.ts';
 import { type Included, readIncludes } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import type { LoadOptions } from './load.ts';
-import type { Problems } from './problems.ts';
+import { Problems } from './problems.ts';
 import { readEnvironment } from './read-environment.ts';
 import { readImage, readRegistry } from './read-image.ts';
-import { given, type Reading, text } from './reading.ts';
+import { given, type Reading } from './reading.ts';
 import { projectSchema } from './schema/project.ts';
-import { child, type Entry, entriesOf, type Tree, withEntries } from './tree.ts';
+import { child, type Entry, entriesOf, type Tree, textOf, withEntries } from './tree.ts';
 import type { Project } from './types.ts';
 
 /** What is being resolved. */
@@ -39,7 +39,7 @@ export async function resolveProject(
   options: LoadOptions,
 ): Promise<Project> {
   const folder = dirname(file);
-  const name = text(root, 'project') ?? projectName(basename(folder));
+  const name = await nameOf(root, system, folder);
   const facts = factsOf(system, folder, name, options.signal);
   const work: Work = { system, file, facts, problems, options };
   const included = await readIncludes(system, await includeList(root, work), {
@@ -53,6 +53,16 @@ export async function resolveProject(
   problems.throwIfAny();
   checkEnvironmentName(tree, work);
   return project;
+}
+
+/** `project`, which may hold variables itself; what is wrong with it is told later, with the rest. */
+async function nameOf(root: Tree, system: System, folder: string): Promise<string> {
+  const usual = projectName(basename(folder));
+  const written = child(root, 'project');
+  if (written === undefined) return usual;
+  const facts = factsOf(system, folder, usual);
+  const found = await interpolate(written, { facts, problems: new Problems(), isLenient: false });
+  return textOf(found) ?? usual;
 }
 
 async function includeList(root: Tree, { facts, problems }: Work): Promise<Tree | undefined> {

@@ -86,7 +86,8 @@ groups: { g: [web] }
   web:
     extends: x
     image: \${GONE}
-    build: { contxt: . , privileged: true }
+    build: { contxt: . , privileged: true, secrets: [tokn] }
+secrets: { token: { environment: T } }
 `,
       '/work/other.yaml': 'name: x\n',
     };
@@ -95,6 +96,7 @@ groups: { g: [web] }
       'compose.yaml:4:12: the variable GONE is not set (set it, or write ${GONE:-default})',
       'compose.yaml:5:14: the key "contxt" is not known (did you mean context?)',
       'compose.yaml:5:26: the key "privileged" is not known',
+      'compose.yaml:5:54: there is no secret "tokn" (did you mean token?)',
       '1:25: other.yaml cannot be included: it is neither a Compose nor a bake file (a Compose file has services, a bake file has target)',
     ]);
   });
@@ -232,9 +234,7 @@ describe('a bake file in HCL', () => {
       },
       { name: 'tool', source: { build: { context: '/work' } }, place: { line: 6, column: 3 } },
     ]);
-    expect(ran).toEqual([
-      'docker buildx bake --print --progress=quiet --file /work/b/docker-bake.hcl app tool',
-    ]);
+    expect(ran).toEqual(['docker buildx bake --print --file /work/b/docker-bake.hcl app tool']);
   });
 
   it.each([

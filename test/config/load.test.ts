@@ -439,6 +439,18 @@ describe('variables', () => {
     expect(await tags(words, { env })).toBe(expected);
   });
 
+  it('may make the name of the project', async () => {
+    const text = 'project: "${NAME:-shop}"\nimages: { a: { context: ., tags: ["{project}"] } }';
+    expect(await load(text)).toMatchObject({
+      name: 'shop',
+      images: [{ references: ['a:shop'] }],
+    });
+    expect(await problemsOf(text, { env: { NAME: 'My Shop' } })).toEqual([
+      '1:10: project must be lowercase letters, digits, _ and -, not what the variables make of it',
+      '2:35: the tag "My Shop" cannot be used: it is made of letters, digits, _ . -, at most 128',
+    ]);
+  });
+
   it('of another kind stay: docker templates, $$, and braces', async () => {
     const text = 'images: { a: { context: ., args: { A: "{{.Name}} {x} {git} $$V {{env.V}}" } } }';
     expect((await load(text)).images[0]?.source).toMatchObject({
@@ -485,7 +497,7 @@ describe('the documentation', () => {
 
   it('has examples', () => expect(examples.length).toBeGreaterThan(2));
 
-  it.each(examples)('%s', async (text) => {
+  it.each(examples.map((text, at) => [at + 1, text] as const))('example %i', async (_, text) => {
     const files = {
       '/work/compose.yaml': 'services: { web: { build: . } }',
       '/work/docker-bake.json': '{"target": {"tool": {}}}',

@@ -71,6 +71,27 @@ const COMPOSE = {
   secrets: { s: { file: './x' } },
 };
 
+const BAKE = {
+  variable: { V: { default: '1' } },
+  group: { default: { targets: ['a', 'b'] } },
+  target: {
+    a: {
+      inherits: ['b'],
+      tags: ['a:${V}'],
+      secret: ['id=x,src=y'],
+      'cache-from': [{ type: 'gha' }],
+    },
+    b: {
+      args: { A: 'b' },
+      contexts: { c: 'target:a2' },
+      ssh: [{ id: 'k', paths: ['x'] }],
+      ulimits: ['nofile=1:2'],
+      attest: ['type=sbom', { type: 'provenance', mode: 'max' }],
+    },
+    a2: { output: ['type=docker'], 'shm-size': '1m' },
+  },
+};
+
 /** Paths of all values in `value`. */
 function paths(value: unknown): readonly (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [[]];
@@ -140,13 +161,14 @@ async function settles(text: string, compose = JSON.stringify(COMPOSE)): Promise
       if (!isShipperError(error, 'BAD_CONFIG')) throw error;
       const { problems = [] } = error.details;
       expect(problems.length).toBeGreaterThan(0);
-      for (const { file, line, column, message } of problems) {
+      for (const { file, line, column, message, hint } of problems) {
         const lines = (file === 'shipper.yaml' ? text : compose).split('\n');
         expect(['shipper.yaml', 'compose.yaml']).toContain(file);
         expect(line).toBeGreaterThan(0);
         expect(line).toBeLessThanOrEqual(lines.length + 1);
         expect(column).toBeGreaterThan(0);
         expect(column).toBeLessThanOrEqual((lines[line - 1] ?? '').length + 1);
+        expect(['string', 'undefined']).toContain(typeof hint);
         expect(message).not.toMatch(
           /undefined|\[object|Invalid input|Too (?:big|small)|Unrecognized/,
         );
@@ -180,6 +202,16 @@ describe('any value at any place', () => {
         await settles('include: [compose.yaml]\n', stringify(replaced(COMPOSE, path, by)));
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('of an included bake file', async () => {
+    const place = fc.constantFrom(...paths(BAKE));
+    await fc.assert(
+      fc.asyncProperty(place, value, async (path, by) => {
+        await settles('include: [compose.yaml]\n', JSON.stringify(replaced(BAKE, path, by)) ?? '');
+      }),
+      { numRuns: 150 },
     );
   });
 
