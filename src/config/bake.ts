@@ -19,7 +19,10 @@ const KEYS: Readonly<Record<string, string | undefined>> = {
 };
 
 /** Lists that a target adds to what it inherits; others it replaces (buildx, `Target.Merge`). */
-const ADDED = new Set(['secret', 'ssh', 'cache-from', 'annotations', 'entitlements', 'attest']);
+const ADDED = new Set([
+  ...['annotations', 'attest', 'cache-from', 'entitlements', 'no-cache-filter', 'secret', 'ssh'],
+  'ulimits',
+]);
 
 /** What in `root` only buildx can work out: `function`, `matrix`, expressions; undefined where there is no such thing. */
 export function needsBuildx(root: Tree): string | undefined {
@@ -52,7 +55,8 @@ function textsIn(tree: Tree): readonly string[] {
 /** The targets of `root` that are no mere base of others (`_name`), and its groups. */
 export function readBake(root: Tree, reading: IncludeReading): IncludedFile {
   const values = variablesOf(root, reading);
-  const targets = new Map(entriesOf(withVariables(child(root, 'target'), values)));
+  const all = withVariables(child(root, 'target'), values);
+  const targets = new Map(entriesOf(all && reading.problems.capped(all, 'targets')));
   const images = new Map<string, Entry>();
   for (const [name, { keyPlace, value }] of targets) {
     if (name.startsWith('_') || value.kind !== 'map') continue;
@@ -119,7 +123,7 @@ function inherited(
 }
 
 function over(base: Mapping, own: Mapping): Mapping {
-  const merged = new Map(mergeMappings(base, own).entries);
+  const merged = new Map(mergeMappings(base, withoutNulls(own)).entries);
   for (const key of ADDED) {
     const [before, after] = [base.entries.get(key), own.entries.get(key)];
     if (before?.value.kind !== 'list' || after?.value.kind !== 'list') continue;
@@ -127,6 +131,17 @@ function over(base: Mapping, own: Mapping): Mapping {
     merged.set(key, { ...after, value: { ...after.value, items } });
   }
   return { ...own, entries: merged };
+}
+
+/** Null says nothing in bake, where ours takes away what is inherited. */
+function withoutNulls(tree: Mapping): Mapping {
+  const entries = new Map<string, Entry>();
+  for (const [key, entry] of tree.entries) {
+    const { value } = entry;
+    if (value.kind === 'scalar' && value.value === null) continue;
+    entries.set(key, value.kind === 'map' ? { ...entry, value: withoutNulls(value) } : entry);
+  }
+  return { ...tree, entries };
 }
 
 /** The keys of a target as ours, with absolute paths. */
@@ -150,7 +165,7 @@ function valueOfKey(key: string, value: Tree, folder: string): Tree {
     case 'context':
       return absoluteIn(folder, value);
     case 'additional_contexts':
-      return absolutePairs(folder, value);
+      return absolutePairs(folder, value.kind === 'map' ? withoutEmpty(value) : value);
     case 'secrets':
       return mapItems(value, (item) => secretOf(item, folder));
     case 'ssh':
@@ -163,6 +178,12 @@ function valueOfKey(key: string, value: Tree, folder: string): Tree {
     default:
       return value;
   }
+}
+
+/** An empty context takes away one that is inherited. */
+function withoutEmpty(tree: Mapping): Mapping {
+  const entries = [...tree.entries].filter(([, { value }]) => textOf(value) !== '');
+  return { ...tree, entries: new Map(entries) };
 }
 
 function mapItems(tree: Tree, change: (item: Tree) => Tree): Tree {

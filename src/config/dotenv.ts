@@ -16,7 +16,7 @@ export function parseDotenv(text: string): ReadonlyMap<string, string> {
 
 /** Without a comment, which begins after a blank. */
 function plain(text: string): string {
-  return text.replace(/(?:^|[ \t]+)#.*$/, '').trim();
+  return text.replace(/(?:^|[ \t])#.*$/, '').trim();
 }
 
 function unescaped(text: string): string {

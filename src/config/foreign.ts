@@ -33,9 +33,10 @@ const NO_PATH = /^[a-z][a-z0-9+.-]*:|^git@|^github\.com\//;
 
 /** A path of a file in `folder` as an absolute one; anything else stays. */
 export function absoluteIn(folder: string, tree: Tree): Tree {
-  if (tree.kind !== 'scalar' || typeof tree.value !== 'string' || NO_PATH.test(tree.text))
-    return tree;
-  return { ...literal(tree, resolve(folder, tree.text)) };
+  if (tree.kind !== 'scalar' || typeof tree.value !== 'string') return tree;
+  // What bake calls a folder of this machine, also where its file is a remote one.
+  const path = tree.text.replace(/^cwd:\/\//, '');
+  return NO_PATH.test(path) ? tree : literal(tree, resolve(folder, path));
 }
 
 /** `NAME=PATH` texts of a list, or the values of a mapping, with absolute paths. */

@@ -161,7 +161,7 @@ async function fromNames(system: System, path: string): Promise<ReadonlySet<stri
   const stages = new Set<string>();
   const lines = new TextDecoder().decode(bytes);
   for (const [, name = '', stage] of lines.matchAll(
-    /^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$/gim,
+    /^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?[ \t\r]*$/gim,
   )) {
     if (!stages.has(name)) froms.add(name);
     if (stage !== undefined) stages.add(stage);

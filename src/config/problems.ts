@@ -1,16 +1,22 @@
 // Mistakes of configuration files, collected so that all of them are told at once.
 import { type Place, type Problem, ShipperError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
+import type { Tree } from './tree.ts';
 
 /** More would not be read. */
 const MOST = 100;
+const MESSAGE_LENGTH = 400;
+
+/** Images, groups, environments, services, targets of one file: more are a mistake, and chains of them are followed. */
+const MOST_MEMBERS = 1000;
 
 /** Collects what is wrong. */
 export class Problems {
   readonly #found = new Map<string, Problem>();
 
-  /** `message` says what is wrong, `hint` how to mend it. The same at the same place counts once. */
-  add({ file, line, column }: Place, message: string, hint?: string): void {
+  /** `words` say what is wrong, `hint` how to mend it. The same at the same place counts once. */
+  add({ file, line, column }: Place, words: string, hint?: string): void {
+    const message = words.length > MESSAGE_LENGTH ? `${words.slice(0, MESSAGE_LENGTH)}…` : words;
     const key = `${file}\0${line}\0${column}\0${message}`;
     if (this.#found.has(key)) return;
     this.#found.set(key, { file, line, column, message, ...(hint === undefined ? {} : { hint }) });
@@ -29,6 +35,15 @@ export class Problems {
       known.length === 0 || known.length > 12 ? undefined : `there is ${known.join(', ')}`;
     const hint = near === undefined ? (otherwise ?? all) : `did you mean ${near}?`;
     this.add(place, `there is no ${what} ${JSON.stringify(name)}`, hint);
+  }
+
+  /** `tree` with as many members as there may be; `what` is for example `images`. */
+  capped(tree: Tree, what: string): Tree {
+    if (tree.kind !== 'map' || tree.entries.size <= MOST_MEMBERS) return tree;
+    const entries = [...tree.entries];
+    const place = entries[MOST_MEMBERS]?.[1].keyPlace ?? tree.place;
+    this.add(place, `there are more than ${MOST_MEMBERS} ${what}`);
+    return { ...tree, entries: new Map(entries.slice(0, MOST_MEMBERS)) };
   }
 
   get isEmpty(): boolean {

@@ -58,7 +58,8 @@ export function readEnvironment(
     networks: networks.map(({ key }) => key),
     volumes: volumes.map(({ key }) => key),
   };
-  const services = entriesOf(child(value, 'services'))
+  const all = child(value, 'services');
+  const services = entriesOf(all && reading.problems.capped(all, 'services'))
     .filter(([, entry]) => entry.value.kind === 'map')
     .map(([each, entry]) => readService(each, entry, engine, reading.images, serviceReading));
   checkOrder(value, services, reading);

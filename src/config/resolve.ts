@@ -102,9 +102,12 @@ async function wholeTree(root: Tree, included: Included, work: Work): Promise<Tr
   return { ...root, entries };
 }
 
+const GROUPS: ReadonlySet<string> = new Set(['images', 'groups', 'environments']);
+
 type Interpolation = Parameters<typeof interpolate>[1];
 
-async function extendedValue(key: string, value: Tree, how: Interpolation): Promise<Tree> {
+async function extendedValue(key: string, all: Tree, how: Interpolation): Promise<Tree> {
+  const value = GROUPS.has(key) ? how.problems.capped(all, key) : all;
   if (key === 'environments') return extendAll(value, 'environment', how.problems);
   if (key === 'images') return interpolate(extendAll(value, 'image', how.problems), how);
   return interpolate(value, how);

@@ -36,10 +36,13 @@ export function parseTemplate(text: string): readonly Piece[] | TemplateFault | 
 class Parser {
   fault: TemplateFault | undefined;
   readonly #text: string;
+  /** The last place at which `{{` can still be closed. */
+  readonly #lastBraces: number;
   #at = 0;
 
   constructor(text: string) {
     this.#text = text;
+    this.#lastBraces = text.lastIndexOf('}}') - 2;
   }
 
   /** Up to the end, or to the `}` that closes an operand. */
@@ -75,7 +78,10 @@ class Parser {
 
   /** `{{…}}` is a template of docker's and stays as it is. */
   #braces(): string | undefined {
-    const [braces] = this.#match(/\{\{.*?\}\}/sy) ?? [];
+    if (this.#at > this.#lastBraces || !this.#text.startsWith('{{', this.#at)) return undefined;
+    const end = this.#text.indexOf('}}', this.#at + 2) + 2;
+    const braces = this.#text.slice(this.#at, end);
+    this.#at = end;
     return braces;
   }
 

@@ -571,3 +571,23 @@ it('bytes that are not UTF-8 are told by their line', async () => {
   ]);
   expect(await problemsOf(bytes)).toEqual(['2:1: the line has bytes that are not UTF-8']);
 });
+
+it('more than a thousand images are told, however they hang together', async () => {
+  const lines = Array.from(
+    { length: 3000 },
+    (_, at) => `  a${at}: { extends: a${at + 1}, context: ., needs: [a${at + 1}] }`,
+  );
+  expect(await problemsOf(`images:\n${lines.join('\n')}\n`)).toEqual([
+    '1001:20: there is no image "a1000" (did you mean a100?)',
+    '1001:47: there is no image "a1000" (did you mean a100?)',
+    '1002:3: there are more than 1000 images',
+  ]);
+});
+
+it('texts without end are told in short, and soon', async () => {
+  const [told, ...rest] = await problemsOf(
+    `images: { a: { context: ., tags: ["${'{'.repeat(500_000)}"] } }`,
+  );
+  expect(rest).toEqual([]);
+  expect(told?.length).toBeLessThan(500);
+});
