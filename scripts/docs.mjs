@@ -159,7 +159,7 @@ const VARIABLES = {
 const EXIT_CODES = [
   ['0', 'done; `verify`: the same'],
   ['1', 'failed, nothing was changed; `verify`: could not be compared'],
-  ['2', 'the command line, a reference or the environment is wrong'],
+  ['2', 'the command line, the configuration, a reference or the environment is wrong'],
   ['3', 'some of several results are in place and the rest failed: the message says which'],
   [
     '4',
