@@ -126,9 +126,3 @@ export function withEntries(tree: Tree, changes: Iterable<readonly [string, Entr
   for (const [key, entry] of changes) entries.set(key, entry);
   return { kind: 'map', place: tree.place, entries };
 }
-
-/** `tree` without some keys. */
-export function withoutKeys(tree: Mapping, ...keys: readonly string[]): Mapping {
-  const entries = new Map([...tree.entries].filter(([key]) => !keys.includes(key)));
-  return { ...tree, entries };
-}
