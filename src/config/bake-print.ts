@@ -9,9 +9,17 @@ import type { IncludedFile, IncludeReading } from './include.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { Problems } from './problems.ts';
 import { CONFIG_BYTES } from './read-file.ts';
-import { child, entriesOf, type Tree } from './tree.ts';
+import { child, entriesOf, type Tree, withEntries } from './tree.ts';
 
 const PRINT_MS = 60_000;
+
+/** A block of a bake file. */
+interface Block {
+  readonly kind: 'target' | 'group';
+  readonly place: Place;
+}
+
+type Blocks = ReadonlyMap<string, Block>;
 
 /** The images of the bake file at `path`; undefined and a problem where buildx is not there or refuses. `include` is where it is included. */
 export async function printBake(
@@ -22,28 +30,57 @@ export async function printBake(
   tree?: Tree,
 ): Promise<IncludedFile | undefined> {
   const text = new TextDecoder().decode(await system.files.read(path, CONFIG_BYTES));
-  const blocks = tree === undefined ? hclBlocks(text, shownPath(system, path)) : jsonBlocks(tree);
-  const names = [...blocks.keys()].filter((name) => !name.startsWith('_'));
+  const file = shownPath(system, path);
+  const blocks = tree === undefined ? hclBlocks(text, file) : jsonBlocks(tree);
   const reason = tree === undefined ? 'it is HCL' : `it uses ${needsBuildx(tree)}`;
+  const print = (names: readonly string[]) =>
+    printed({ system, path, include, reason, names, reading });
+  const all = await print([...blocks.keys()].filter((name) => !name.startsWith('_')));
+  if (all === undefined) return undefined;
+  // What is asked for by name is put into the group `default`: only without names it is what the file says.
+  const hasDefault = blocks.get('default')?.kind === 'group';
+  const usual = hasDefault ? await print([]) : undefined;
+  if (hasDefault && usual === undefined) return undefined;
+  const group = usual && child(child(usual, 'group'), 'default');
+  return readBake(placed(withDefault(all, group), blocks, { file, line: 1, column: 1 }), reading);
+}
+
+/** `printed` with `group` as its group `default`, or with none. */
+function withDefault(printed: Tree, group: Tree | undefined): Tree {
+  const groups = child(printed, 'group');
+  if (printed.kind !== 'map' || groups?.kind !== 'map') return printed;
+  const entries = new Map(groups.entries);
+  if (group === undefined) entries.delete('default');
+  else entries.set('default', { keyPlace: group.place, value: group });
+  return withEntries(printed, [
+    ['group', { keyPlace: groups.place, value: { ...groups, entries } }],
+  ]);
+}
+
+/** What buildx is asked for, and whom to tell where it refuses. */
+interface Question {
+  readonly system: System;
+  readonly path: string;
+  readonly include: Place;
+  readonly reason: string;
+  readonly names: readonly string[];
+  readonly reading: IncludeReading;
+}
+
+async function printed(question: Question): Promise<Tree | undefined> {
+  const { system, path, include, names, reading } = question;
   const ran = await run(system, path, names, reading.signal);
   if (typeof ran === 'string' || ran.code !== 0) {
-    tell(ran, reason, path, include, system, reading);
+    tell(ran, question);
     return undefined;
   }
   const own = new Problems();
-  const printed = parseYaml(ran.stdout, basename(path), own);
-  if (printed === undefined || !own.isEmpty) {
-    const [first] = own.list();
-    reading.problems.add(
-      include,
-      `docker buildx printed no JSON for ${basename(path)}: ${first?.message ?? ''}`,
-    );
-    return undefined;
-  }
-  return readBake(
-    placed(printed, blocks, { file: shownPath(system, path), line: 1, column: 1 }),
-    reading,
-  );
+  const tree = parseYaml(ran.stdout, basename(path), own);
+  if (tree !== undefined && own.isEmpty) return tree;
+  const words = own.list()[0]?.message ?? 'it is no mapping';
+  const state = `docker buildx printed no JSON for ${basename(path)}: ${words}`;
+  reading.problems.add(include, state);
+  return undefined;
 }
 
 /** What it said, or why it could not be run. */
@@ -66,14 +103,8 @@ async function run(
 const NO_BUILDX =
   /unknown command: docker buildx|'buildx' is not a docker command|unknown flag: --print/;
 
-function tell(
-  ran: Ran | string,
-  reason: string,
-  path: string,
-  include: Place,
-  system: System,
-  { problems }: IncludeReading,
-): void {
+function tell(ran: Ran | string, { system, path, include, reason, reading }: Question): void {
+  const { problems } = reading;
   const name = basename(path);
   const said = typeof ran === 'string' ? ran : ran.stderr.trim();
   if (typeof ran === 'string' || NO_BUILDX.test(said)) {
@@ -99,29 +130,34 @@ function tell(
   problems.add(place, `docker buildx refuses it: ${rest === '' ? words : rest}`);
 }
 
-/** Names of `target "x"` and `group "x"` with their places, in the order of the file. */
-function hclBlocks(text: string, file: string): ReadonlyMap<string, Place> {
-  const found = new Map<string, Place>();
+/** Blocks `target "x"` and `group "x"`, in the order of the file. */
+function hclBlocks(text: string, file: string): Blocks {
+  const found = new Map<string, Block>();
   for (const [at, line] of text.split('\n').entries()) {
-    const [, indent = '', name] = /^(\s*)(?:target|group)\s+"?([\w-]+)"?\s*\{/.exec(line) ?? [];
-    if (name !== undefined) found.set(name, { file, line: at + 1, column: indent.length + 1 });
+    const [, indent = '', kind, name] = /^(\s*)(target|group)\s+"?([\w-]+)"?\s*\{/.exec(line) ?? [];
+    if (name === undefined) continue;
+    const place = { file, line: at + 1, column: indent.length + 1 };
+    found.set(name, { kind: kind === 'group' ? 'group' : 'target', place });
   }
   return found;
 }
 
-function jsonBlocks(tree: Tree): ReadonlyMap<string, Place> {
-  const blocks = [...entriesOf(child(tree, 'target')), ...entriesOf(child(tree, 'group'))];
-  return new Map(blocks.map(([name, { keyPlace }]) => [name, keyPlace]));
+function jsonBlocks(tree: Tree): Blocks {
+  const blocks = (kind: Block['kind']) =>
+    entriesOf(child(tree, kind)).map(
+      ([name, { keyPlace }]) => [name, { kind, place: keyPlace }] as const,
+    );
+  return new Map([...blocks('target'), ...blocks('group')]);
 }
 
 /** The printed tree with places of the file that a person wrote: those of the block, as far as that is known. */
-function placed(printed: Tree, blocks: ReadonlyMap<string, Place>, otherwise: Place): Tree {
+function placed(printed: Tree, blocks: Blocks, otherwise: Place): Tree {
   if (printed.kind !== 'map') return printed;
   return mapValues(printed, (group) => {
     if (group.kind !== 'map') return moved(group, otherwise);
     const entries = new Map(
       [...group.entries].map(([name, { value }]) => {
-        const place = blocks.get(name) ?? otherwise;
+        const place = blocks.get(name)?.place ?? otherwise;
         return [name, { keyPlace: place, value: moved(value, place) }];
       }),
     );

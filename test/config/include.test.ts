@@ -246,6 +246,29 @@ describe('a bake file in HCL', () => {
     expect(ran).toEqual(['docker buildx bake --print --file /work/b/docker-bake.hcl app tool']);
   });
 
+  it('has the groups of the file: buildx puts what is asked for into "default"', async () => {
+    const print =
+      (named: object, usual: object, ...names: readonly string[]) =>
+      (_: string, args: readonly string[]) => {
+        const group = args.at(-1)?.endsWith('.hcl') ? usual : named;
+        const target = Object.fromEntries(names.map((name) => [name, { context: '.' }]));
+        return { code: 0, stdout: JSON.stringify({ group, target }), stderr: '' };
+      };
+    const groupsOf = async (hcl: string, run: ReturnType<typeof print>) => {
+      const { groups } = await load(include, { files: { '/work/b/docker-bake.hcl': hcl }, run });
+      return groups.map(({ name, images, place }) => [name, ...images, place.line]);
+    };
+    const grouped = 'target "a" {}\ntarget "b" {}\ngroup "g" {}\ngroup "default" {}\n';
+    const named = { default: { targets: ['a', 'b', 'g'] }, g: { targets: ['b'] } };
+    const usual = { default: { targets: ['a'] } };
+    expect(await groupsOf(grouped, print(named, usual, 'a', 'b'))).toEqual([
+      ['default', 'a', 4],
+      ['g', 'b', 3],
+    ]);
+    const single = { default: { targets: ['default'] } };
+    expect(await groupsOf('target "default" {}\n', print(single, single, 'default'))).toEqual([]);
+  });
+
   it.each([
     [
       'no buildx',
