@@ -1,5 +1,5 @@
 // Bake files that only buildx can work out (HCL, functions, matrices): `docker buildx bake --print` says what they come to.
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { isShipperError, messageOf, type Place } from '../core/errors.ts';
 import type { Ran, System } from '../system/system.ts';
 import { needsBuildx, readBake } from './bake.ts';
@@ -9,6 +9,7 @@ import type { IncludedFile, IncludeReading } from './include.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { Problems } from './problems.ts';
 import { CONFIG_BYTES } from './read-file.ts';
+import { texts } from './reading.ts';
 import { child, entriesOf, type Tree, withEntries } from './tree.ts';
 
 const PRINT_MS = 60_000;
@@ -92,8 +93,13 @@ async function run(
 ): Promise<Ran | string> {
   try {
     const args = ['buildx', 'bake', '--print', '--file', path, ...names];
-    const options = signal === undefined ? {} : { signal };
-    return await system.run('docker', args, { timeoutMs: PRINT_MS, ...options });
+    // Files that it looks for are relative to where it runs.
+    const options = { timeoutMs: PRINT_MS, cwd: dirname(path) };
+    return await system.run(
+      'docker',
+      args,
+      signal === undefined ? options : { ...options, signal },
+    );
   } catch (error) {
     if (isShipperError(error, 'INTERRUPTED')) throw error;
     return messageOf(error).replace(/^Cannot run docker: /, '');
@@ -120,6 +126,7 @@ function tell(ran: Ran | string, { system, path, include, reason, reading }: Que
     `it ended with ${ran.code}`
   )
     .replace(/^ERROR:\s*/i, '')
+    .replace(/\.$/, '')
     .slice(0, 300);
   const [, line, column, rest] = /:(\d+)(?:,(\d+)(?:-\d+(?:,\d+)?)?)?:\s*(.*)$/.exec(words) ?? [];
   if (line === undefined) {
@@ -150,14 +157,27 @@ function jsonBlocks(tree: Tree): Blocks {
   return new Map([...blocks('target'), ...blocks('group')]);
 }
 
+/** Places of all that is printed: what a matrix makes is where its block is, which is a group of it. */
+function placesOf(printed: Tree, blocks: Blocks): ReadonlyMap<string, Place> {
+  const places = new Map<string, Place>();
+  for (const [name, { value }] of entriesOf(child(printed, 'group'))) {
+    const block = blocks.get(name);
+    if (block?.kind !== 'target') continue;
+    for (const member of texts(value, 'targets')) places.set(member, block.place);
+  }
+  for (const [name, { place }] of blocks) places.set(name, place);
+  return places;
+}
+
 /** The printed tree with places of the file that a person wrote: those of the block, as far as that is known. */
 function placed(printed: Tree, blocks: Blocks, otherwise: Place): Tree {
   if (printed.kind !== 'map') return printed;
+  const places = placesOf(printed, blocks);
   return mapValues(printed, (group) => {
     if (group.kind !== 'map') return moved(group, otherwise);
     const entries = new Map(
       [...group.entries].map(([name, { value }]) => {
-        const place = blocks.get(name)?.place ?? otherwise;
+        const place = places.get(name) ?? otherwise;
         return [name, { keyPlace: place, value: moved(value, place) }];
       }),
     );

@@ -156,6 +156,8 @@ function imageOf(target: Mapping, { folder }: IncludeReading): Mapping {
     const value = literal(target, folder);
     entries.set('context', { keyPlace: target.place, value });
   }
+  // As in bake, where a path is always there.
+  if (entries.has('dockerfile_inline')) entries.delete('dockerfile');
   for (const [key, entry] of attestations(target)) entries.set(key, entry);
   return { ...target, entries };
 }

@@ -11,13 +11,14 @@ const OUTPUT_BYTES = 1_048_576;
 export function runProgram(
   command: string,
   args: readonly string[],
-  { input = '', timeoutMs, env, signal }: RunOptions,
+  { input = '', timeoutMs, cwd, env, signal }: RunOptions,
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(interruption(signal));
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
+      ...(cwd === undefined ? {} : { cwd }),
     });
     const forget = () => {
       clearTimeout(timer);

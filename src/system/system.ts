@@ -44,6 +44,8 @@ export interface RunOptions {
   /** What it reads; nothing by default. */
   readonly input?: string;
   readonly timeoutMs: number;
+  /** The folder it works in; default that of this process. */
+  readonly cwd?: string;
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;

@@ -118,6 +118,7 @@ const BAKE = JSON.stringify(
         inherits: ['_common'],
         context: 'app',
         'dockerfile-inline': 'FROM x',
+        dockerfile: 'Dockerfile',
         tags: ['r.example.com/app:${V}-${W}'],
         args: { Y: '3', X: null },
         'no-cache-filter': ['s2'],
@@ -152,6 +153,7 @@ describe('a bake file in JSON', () => {
         source: {
           build: {
             context: '/work/b/app',
+            dockerfileInline: 'FROM x',
             args: { X: '1', Y: '3' },
             noCacheFilter: ['s1', 's2'],
             additionalContexts: { here: '/work/b/here' },
@@ -282,7 +284,7 @@ describe('a bake file in HCL', () => {
         stderr:
           'x\nERROR: /work/b/docker-bake.hcl:4,3-7: Unsupported argument; An argument named "tagz" is not expected here.\n',
       },
-      'b/docker-bake.hcl:4:3: docker buildx refuses it: Unsupported argument; An argument named "tagz" is not expected here.',
+      'b/docker-bake.hcl:4:3: docker buildx refuses it: Unsupported argument; An argument named "tagz" is not expected here',
     ],
     [
       'another refusal',

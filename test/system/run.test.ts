@@ -14,6 +14,12 @@ describe('runProgram()', () => {
     expect(ran).toEqual({ code: 3, stdout: 'got words', stderr: 'hm\n' });
   });
 
+  it('works in the folder that is named', async () => {
+    const text = 'process.stdout.write(process.cwd())';
+    const ran = await runProgram(NODE, script(text), { ...PATIENT, cwd: '/' });
+    expect(ran.stdout).toBe('/');
+  });
+
   it('adds to the environment, and takes the program from its PATH', async () => {
     const text = 'process.stdout.write([process.env.A, process.env.HOME].map(String).join(" "))';
     const env = { A: 'b', HOME: undefined };
