@@ -35,7 +35,7 @@ function endWith(error: unknown): void {
 }
 
 async function run(): Promise<void> {
-  await tuneCompiler();
+  await tuneEngine();
   const [{ main }, { STOP_SIGNALS }, { nodeSystem }] = await Promise.all([
     import('./cli/main.ts'),
     import('./cli/signals.ts'),
@@ -59,10 +59,12 @@ async function run(): Promise<void> {
 }
 
 /**
- * A flatten lasts a second or two, of which V8's optimizing compiler takes a fifth on a machine of two cores: with less
- * inlining it is half of that, and what it makes is as fast for a million entries (docs/decisions/0016).
+ * For runs of seconds that move gigabytes through small buffers (docs/decisions/0016). Less inlining: V8's optimizing
+ * compiler would take a fifth of the processor time of a flatten. No incremental marking: what a socket reads is memory
+ * outside the heap, and each few MB of it would start another marking of all the heap, beside the work, for nothing.
  */
-async function tuneCompiler(): Promise<void> {
+async function tuneEngine(): Promise<void> {
   const { setFlagsFromString } = await import('node:v8');
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=100');
+  setFlagsFromString('--no-incremental-marking');
 }
