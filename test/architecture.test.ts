@@ -20,10 +20,11 @@ const LEVELS: Readonly<Record<string, number>> = {
   transport: 5,
   config: 5,
   operations: 6,
-  report: 7,
-  cli: 8,
+  pipeline: 7,
+  report: 8,
+  cli: 9,
 };
-const TOP = 9;
+const TOP = 10;
 
 /** Folders that know nothing of the machine, not even by type. */
 const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
