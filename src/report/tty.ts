@@ -51,6 +51,7 @@ export function reduceLive(state: LiveState, event: ShipperEvent, nowMs: number)
     case 'task.finished':
       return { tasks: state.tasks.filter((task) => task.id !== event.id) };
     case 'note':
+    case 'log':
       return state;
   }
 }
@@ -136,6 +137,7 @@ export function ttyRenderer({ write, clock, columns, colours }: TtyOptions): Ren
       const nowMs = clock.monotonic();
       state = reduceLive(state, event, nowMs);
       if (event.type === 'note') draw(noteLine(event, colours));
+      else if (event.type === 'log') return;
       else if (event.type !== 'task.progress' || nowMs - drawnMs >= REDRAW_EVERY_MS) draw('');
     },
     stop() {

@@ -209,6 +209,7 @@ function fakeFiles(files: Map<string, string>): Files {
     stat,
     lstat: stat,
     realPath: async (path) => path,
+    readLink: () => refuse('read'),
     list: () => refuse('list'),
     read: () => refuse('read'),
     openRead: () => refuse('open'),
