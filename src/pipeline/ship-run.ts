@@ -38,6 +38,7 @@ type Endings = ReadonlyMap<string, Ending<Delivered>>;
 /** Dispose it before its folder and transports. */
 export class ShipRun implements AsyncDisposable {
   readonly #system: System;
+  readonly #ctx: Context;
   readonly #parts: ShipParts;
   readonly #job: ShipJob;
   readonly #tracks: ReadonlyMap<string, Track>;
@@ -48,23 +49,26 @@ export class ShipRun implements AsyncDisposable {
   #builder: Promise<Builder> | undefined;
   #builderName: string | undefined;
 
-  constructor(system: System, parts: ShipParts, job: ShipJob) {
+  constructor(system: System, ctx: Context, parts: ShipParts, job: ShipJob) {
     this.#system = system;
+    this.#ctx = ctx;
     this.#parts = parts;
     this.#job = job;
-    this.#tracks = new Map(job.images.map(({ image: { name } }) => [name, new Track(name)]));
+    this.#tracks = new Map(
+      job.images.map(({ image: { name } }) => [name, new Track(name, ctx.report)]),
+    );
     this.#tools = this.#makeTools();
     this.#publisher = new Publisher(this.#tools);
   }
 
   /** Carries the run out; see `shipProject`. */
-  async run(ctx: Context): Promise<ShipReport> {
+  async run(): Promise<ShipReport> {
+    const ctx = this.#ctx;
     const { images, memory, request } = this.#job;
     const startedAt = new Date(ctx.clock.now()).toISOString();
     const started = ctx.clock.monotonic();
-    this.#note(ctx, await memory.read());
+    this.#note(await memory.read());
     await this.#publisher.begin(ctx, [...this.#job.tags.values()].flat());
-    this.#ctx = ctx;
     const endings = await runImages(
       ctx,
       images,
@@ -74,8 +78,8 @@ export class ShipRun implements AsyncDisposable {
       },
       request.keepGoing ?? false,
     );
-    const error = await this.#publishAll(ctx, endings);
-    return this.#report(ctx, endings, error, startedAt, (ctx.clock.monotonic() - started) / 1000);
+    const error = await this.#publishAll(endings);
+    return this.#report(endings, error, startedAt, (ctx.clock.monotonic() - started) / 1000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,9 +88,6 @@ export class ShipRun implements AsyncDisposable {
     // Each is let go, whatever became of the others.
     for (const each of all) await letGo(each);
   }
-
-  /** The context of the run itself, for what every image shares. */
-  #ctx: Context | undefined;
 
   #makeTools(): MakerTools {
     const { request, memory, transports, folder, images } = this.#job;
@@ -110,9 +111,7 @@ export class ShipRun implements AsyncDisposable {
   }
 
   async #findBuilder(): Promise<Builder> {
-    const ctx = this.#ctx;
-    if (ctx === undefined) throw new RangeError('a builder is asked for before the run began');
-    this.#builder ??= this.#parts.findBuilder(ctx, mediaOf(this.#job.request));
+    this.#builder ??= this.#parts.findBuilder(this.#ctx, mediaOf(this.#job.request));
     const builder = await this.#builder;
     this.#builderName = builder.name;
     return builder;
@@ -143,14 +142,14 @@ export class ShipRun implements AsyncDisposable {
     const own = track.context(ctx);
     const tags = this.#tagsOf(name);
     const delivered = await deliver(this.#tools, own, selected, tags, form, track);
-    if (this.#isAtomic || !selected.isWanted) return delivered;
+    if (this.#isAtomic || !this.#movesTags || !selected.isWanted) return delivered;
     const seen = await this.#publisher.publish(own, [{ name, tags, ...delivered }]);
-    for (const sentence of seen) this.#note(ctx, sentence);
+    for (const sentence of seen) this.#note(sentence);
     return delivered;
   }
 
   /** Nothing moves before everything is ready. */
-  async #publishAll(ctx: Context, endings: Endings): Promise<unknown> {
+  async #publishAll(endings: Endings): Promise<unknown> {
     const ready: Ready[] = [];
     for (const { image, isWanted } of this.#job.images) {
       const ending = endings.get(image.name);
@@ -158,13 +157,17 @@ export class ShipRun implements AsyncDisposable {
       const { name } = image;
       if (isWanted) ready.push({ name, tags: this.#tagsOf(name), ...ending.result });
     }
-    if (!this.#isAtomic) return undefined;
+    if (!this.#isAtomic || !this.#movesTags) return undefined;
     try {
-      for (const sentence of await this.#publisher.publish(ctx, ready)) this.#note(ctx, sentence);
+      for (const sentence of await this.#publisher.publish(this.#ctx, ready)) this.#note(sentence);
       return undefined;
     } catch (error) {
       return error;
     }
+  }
+
+  get #movesTags(): boolean {
+    return this.#job.request.until !== 'push';
   }
 
   get #isAtomic(): boolean {
@@ -172,13 +175,7 @@ export class ShipRun implements AsyncDisposable {
     return atomic;
   }
 
-  #report(
-    { signal }: Context,
-    endings: Endings,
-    error: unknown,
-    startedAt: string,
-    seconds: number,
-  ): ShipReport {
+  #report(endings: Endings, error: unknown, startedAt: string, seconds: number): ShipReport {
     const { project, request, images } = this.#job;
     const shipped = images.map((selected) => {
       const { name } = selected.image;
@@ -188,7 +185,7 @@ export class ShipRun implements AsyncDisposable {
       });
     });
     const failure: ShipFailure | undefined = error === undefined ? undefined : failureOf(error, []);
-    const isStopped = signal.aborted || isShipperError(error, 'INTERRUPTED');
+    const isStopped = this.#ctx.signal.aborted || isShipperError(error, 'INTERRUPTED');
     return {
       schema: 1,
       shipper: this.#parts.version,
@@ -204,10 +201,10 @@ export class ShipRun implements AsyncDisposable {
     };
   }
 
-  #note(ctx: Context, sentence: string | undefined): void {
+  #note(sentence: string | undefined): void {
     if (sentence === undefined) return;
     this.#notes.push(sentence);
-    note(ctx, 'warn', sentence);
+    note(this.#ctx, 'warn', sentence);
   }
 
   #tagsOf(image: string): readonly PlannedTag[] {

@@ -38,7 +38,7 @@ export async function shipProject(
   const memory = new Memory(system, project);
   await using transports = new Transports(system, request);
   await using folder = await createTempFolder(system);
-  await using run = new ShipRun(system, parts, {
+  await using run = new ShipRun(system, ctx, parts, {
     project,
     request,
     images,
@@ -47,7 +47,7 @@ export async function shipProject(
     transports,
     folder: folder.path,
   });
-  return await run.run(ctx);
+  return await run.run();
 }
 
 /** What {@link shipProject} would do. Asks no engine and no registry. */

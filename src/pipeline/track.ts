@@ -1,6 +1,6 @@
 // What is known of one image while it goes through the pipeline: how long its stages took, what it said last.
 import { type Context, startTask, throwIfAborted } from '../core/context.ts';
-import type { ShipperEvent } from '../core/events.ts';
+import type { Report, ShipperEvent } from '../core/events.ts';
 import type { Gate } from '../core/pool.ts';
 import type { Remembered } from './memory-file.ts';
 
@@ -17,10 +17,13 @@ export class Track {
   readonly cache = { build: false, flatten: false, blobsPushed: 0, bytesPushed: 0 };
   /** What is known of the image once it is made. */
   facts: Remembered | undefined;
+  readonly #report: Report;
   readonly #log: string[] = [];
 
-  constructor(name: string) {
+  /** `report` is that of the run. */
+  constructor(name: string, report: Report) {
     this.name = name;
+    this.#report = report;
   }
 
   /** The last lines that it said. */
@@ -33,7 +36,7 @@ export class Track {
     const scope = { group: this.name, ...(stage === undefined ? {} : { stage }) };
     const report = (event: ShipperEvent) => {
       this.#listen(event);
-      ctx.report({ ...event, scope });
+      this.#report({ ...event, scope });
     };
     return { ...ctx, scope, report };
   }

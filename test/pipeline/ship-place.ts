@@ -22,6 +22,8 @@ export interface ShipPlace extends AsyncDisposable {
   readonly its: RegistryPlace;
   readonly system: System;
   readonly events: ShipperEvent[];
+  /** Called with each event as it comes. */
+  onEvent: ((event: ShipperEvent) => void) | undefined;
   /** Names of images that were built, in the order in which builds began. */
   readonly built: string[];
   write(name: string, text: string): void;
@@ -55,16 +57,20 @@ export async function shipPlace(yaml: string, options: ShipPlaceOptions = {}): P
   const events: ShipperEvent[] = [];
   const built: string[] = [];
   const contextOf = (signal = new AbortController().signal): Context => ({
-    report: (event) => void events.push(event),
+    report: (event) => {
+      events.push(event);
+      place.onEvent?.(event);
+    },
     signal,
     clock: system.clock,
     scope: {},
   });
   const findBuilder = async () => fakeBuilder(build ?? (() => 'built=1'), built);
-  return {
+  const place: ShipPlace = {
     its,
     system,
     events,
+    onEvent: undefined,
     built,
     write,
     ship: (request = {}, { signal } = {}) =>
@@ -73,6 +79,7 @@ export async function shipPlace(yaml: string, options: ShipPlaceOptions = {}): P
     leftovers: () => readdirSync(tmp),
     [Symbol.asyncDispose]: () => its[Symbol.asyncDispose](),
   };
+  return place;
 }
 
 function fakeBuilder(build: FakeBuild, built: string[]): Builder {
