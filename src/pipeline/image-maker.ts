@@ -3,6 +3,7 @@ import type { ProjectImage } from '../config/types.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Builder, BuildResult, ParentForm } from './build/builder.ts';
+import { buildInputs } from './build-inputs.ts';
 import { contentKey } from './content-key.ts';
 import { type Content, flattenInto, passInto, type StepTools } from './flatten-step.ts';
 import type { Selected } from './graph.ts';
@@ -103,7 +104,7 @@ export class ImageMaker {
       const origin = await findOrigin(ctx, transports, source.reference);
       return { origin, base, key: this.#keyOf(origin.digest, parents, base) };
     }
-    const inputs: string | undefined = undefined;
+    const inputs = await buildInputs(this.#tools, ctx, this.#image, source.build);
     const key = inputs === undefined ? undefined : this.#keyOf(inputs, parents, base);
     return { origin: undefined, base, key };
   }

@@ -45,7 +45,10 @@ export async function runImages<Form, Result>(
   keepGoing: boolean,
 ): Promise<ReadonlyMap<string, Ending<Result>>> {
   const stop = new AbortController();
-  const inside: Context = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
+  const forward = () => stop.abort(ctx.signal.reason);
+  if (ctx.signal.aborted) forward();
+  ctx.signal.addEventListener('abort', forward, { once: true });
+  const inside: Context = { ...ctx, signal: stop.signal };
   const begun = new Map<string, Promise<Begun<Form>>>();
   const endings = new Map<string, Promise<Ending<Result>>>();
   for (const selected of images) {
@@ -61,6 +64,7 @@ export async function runImages<Form, Result>(
   const all = await Promise.all(
     [...endings].map(async ([name, ending]) => [name, await ending] as const),
   );
+  ctx.signal.removeEventListener('abort', forward);
   return new Map(all);
 }
 
