@@ -1,5 +1,5 @@
 // What a ship is asked and what it answers: plain values that the command line, `--report FILE`, a rollout and users of
-// the library share. The report's form is versioned: see docs/reference/ship-report.md.
+// the library share. The report's form is versioned: see docs/ship.md, "The report".
 import type { ErrorCode } from '../core/errors.ts';
 import type { Platform } from '../image/image.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';

@@ -154,3 +154,12 @@ tags move last, and only if every image is ready
     expect((await runLine(['build', '--no-atomic'])).code).toBe(2);
   });
 });
+
+describe('on GitLab', () => {
+  it('progress is a section that can be folded', async () => {
+    const { err } = await runLine(['ship', 'web'], { env: { GITLAB_CI: 'true', CI: 'true' } });
+    expect(err).toBe(
+      '\x1b[0Ksection_start:1:shipper_ship_web\r\x1b[0Kshipper ship web\n\x1b[0Ksection_end:1:shipper_ship_web\r\x1b[0K\n',
+    );
+  });
+});

@@ -2,6 +2,7 @@
 import { interruption } from '../../core/context.ts';
 import type { ShipReport, ShipStage } from '../../pipeline/ship-types.ts';
 import { shipAnnotations, shipOutputs, shipSummary } from '../../report/ship-ci.ts';
+import { shipRenderer } from '../../report/ship-live.ts';
 import { planGraph, planText } from '../../report/ship-plan.ts';
 import { shipFailures, shipNames, shipText } from '../../report/ship-report.ts';
 import { EXIT, exitCodeOfShip } from '../exit-code.ts';
@@ -88,8 +89,11 @@ async function runUntil(
     return EXIT.done;
   }
   await checkIdFile(system, '--report', flags.report);
-  const report = await withProgress(session, title, (inside, ctx) =>
-    operations.shipProject(inside, ctx, request),
+  const report = await withProgress(
+    session,
+    title,
+    (inside, ctx) => operations.shipProject(inside, ctx, request),
+    shipRenderer,
   );
   await writeIdFile(system, flags.report, JSON.stringify(report, undefined, 2));
   await printAnswer(session, answerOf(report));
