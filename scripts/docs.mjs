@@ -147,7 +147,10 @@ const VARIABLES = {
   FORCE_COLOR: 'colours also without a terminal',
   CLICOLOR_FORCE: 'the same',
   TERM: '`dumb` has neither colours nor a moving progress',
+  XDG_STATE_HOME: 'where it is remembered what was shipped; `~/.local/state` if not set',
+  BUILDX_BUILDER: 'which builder builds: another one may build otherwise',
   CI: 'progress as plain lines',
+  GITLAB_CI: 'progress in a section that can be folded',
   GITHUB_ACTIONS: 'annotations, step summary and outputs',
   GITHUB_HEAD_REF: '`{git.branch}` of a pull request, where no branch is checked out',
   GITHUB_REF_NAME: '`{git.branch}`, where no branch is checked out',
@@ -158,7 +161,7 @@ const VARIABLES = {
 
 const EXIT_CODES = [
   ['0', 'done; `verify`: the same'],
-  ['1', 'failed, nothing was changed; `verify`: could not be compared'],
+  ['1', 'failed, nothing was changed, no tag has moved; `verify`: could not be compared'],
   ['2', 'the command line, the configuration, a reference or the environment is wrong'],
   ['3', 'some of several results are in place and the rest failed: the message says which'],
   [

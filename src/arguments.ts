@@ -20,6 +20,7 @@ import type { LibraryOptions } from './library.ts';
 import type { CopyRequest, TagRequest } from './operations/copy-types.ts';
 import type { FlattenRequest, MediaOptions } from './operations/flatten-types.ts';
 import type { VerifyOptions } from './operations/verify-images.ts';
+import type { ShipRequest } from './pipeline/ship-types.ts';
 import { SPOOL_MODES } from './transport/spool-mode.ts';
 
 type ChecksOf<T> = Readonly<Record<keyof T, Check>>;
@@ -119,6 +120,20 @@ const COPY: ChecksOf<CopyRequest> = {
 
 const TAG: ChecksOf<TagRequest> = { ...MEDIA, source: text, names: listOf(text), dryRun: flag };
 
+const SHIP: ChecksOf<ShipRequest> = {
+  ...MEDIA,
+  config: text,
+  names: listOf(text),
+  until: oneOf('build', 'push', 'ship'),
+  keepGoing: flag,
+  jobs: whole(1, MOST_JOBS),
+  atomic: flag,
+  force: flag,
+  cache: text,
+  noCache: flag,
+  pull: flag,
+};
+
 /** Throws a TypeError or RangeError that names what of a call of `flatten` is wrong. */
 export function checkFlatten(request: unknown, options: unknown): void {
   shapeOf(REQUEST, ['source'])(request, 'the request');
@@ -134,6 +149,12 @@ export function checkCopy(request: unknown, options: unknown): void {
 /** The same for `tag`. */
 export function checkTag(request: unknown, options: unknown): void {
   shapeOf(TAG, ['source', 'names'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `shipProject` and `planShip`. */
+export function checkShip(request: unknown, options: unknown): void {
+  shapeOf(SHIP)(request, 'the request');
   shapeOf(RUN)(options, 'the options');
 }
 

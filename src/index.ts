@@ -25,6 +25,8 @@ export {
   inspect,
   type LibraryOptions,
   loadProject,
+  planShip,
+  shipProject,
   tag,
   verify,
 } from './library.ts';
@@ -49,6 +51,22 @@ export type {
   VerifiedPlatform,
   VerifyReport,
 } from './operations/flatten-types.ts';
+export type {
+  CacheFacts,
+  PlannedImage,
+  ShipCaps,
+  ShipFailure,
+  ShipOutcome,
+  ShipPlan,
+  ShippedImage,
+  ShippedPlatform,
+  ShippedStatus,
+  ShippedTag,
+  ShipReport,
+  ShipRequest,
+  ShipStage,
+  StageSeconds,
+} from './pipeline/ship-types.ts';
 export { nodeSystem } from './system/node.ts';
 export type { System } from './system/system.ts';
 export type { SpoolMode } from './transport/spool-mode.ts';

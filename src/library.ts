@@ -4,12 +4,14 @@ import {
   checkFlatten,
   checkInspect,
   checkLoad,
+  checkShip,
   checkTag,
   checkVerify,
 } from './arguments.ts';
+import { VERSION } from './cli/version.ts';
 import type { LoadOptions } from './config/load.ts';
 import type { Project } from './config/types.ts';
-import type { Context } from './core/context.ts';
+import { type Context, interruption } from './core/context.ts';
 import type { Report } from './core/events.ts';
 import { copyImage } from './operations/copy-image.ts';
 import type { CopyReport, CopyRequest, TagReport, TagRequest } from './operations/copy-types.ts';
@@ -23,6 +25,7 @@ import type {
 import { inspectImage } from './operations/inspect-image.ts';
 import { tagImage } from './operations/tag-image.ts';
 import { type VerifyOptions, verifyImages } from './operations/verify-images.ts';
+import type { ShipPlan, ShipReport, ShipRequest } from './pipeline/ship-types.ts';
 import { nodeSystem } from './system/node.ts';
 import type { System } from './system/system.ts';
 
@@ -99,6 +102,35 @@ export async function loadProject(
   // The schema is not loaded by those who only flatten.
   const { loadProject: load } = await import('./config/load.ts');
   return load(system ?? nodeSystem(), choices);
+}
+
+/**
+ * Builds, flattens and publishes the images of a `shipper.yaml`, all or nothing; see {@link ShipRequest} and `docs/ship.md`.
+ * Resolves with the report also where images failed: its `outcome` says how it ended. Rejects with `BAD_CONFIG` or
+ * `USAGE` for what is asked, with `INTERRUPTED` where it was cancelled before any tag moved.
+ */
+export async function shipProject(
+  request: ShipRequest = {},
+  options: LibraryOptions = {},
+): Promise<ShipReport> {
+  checkShip(request, options);
+  const { system, ctx } = prepare(options);
+  const { shipProject: ship } = await import('./pipeline/ship.ts');
+  const { realParts } = await import('./pipeline/parts.ts');
+  const report = await ship(system, ctx, request, realParts(VERSION));
+  if (report.outcome === 'interrupted') throw interruption(ctx.signal);
+  return report;
+}
+
+/** What {@link shipProject} would do, without asking any engine or registry. */
+export async function planShip(
+  request: ShipRequest = {},
+  options: LibraryOptions = {},
+): Promise<ShipPlan> {
+  checkShip(request, options);
+  const { system, ctx } = prepare(options);
+  const { planShip: plan } = await import('./pipeline/ship.ts');
+  return plan(system, ctx, request);
 }
 
 function prepare(options: LibraryOptions): { system: System; ctx: Context } {

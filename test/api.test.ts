@@ -15,6 +15,8 @@ const VALUES = [
   'isShipperError',
   'loadProject',
   'nodeSystem',
+  'planShip',
+  'shipProject',
   'tag',
   'verify',
 ];
@@ -22,6 +24,7 @@ const VALUES = [
 /** Names for the compiler. */
 const TYPES = [
   'BuildChoice',
+  'CacheFacts',
   'Clock',
   'Compression',
   'ContainerChoice',
@@ -47,6 +50,7 @@ const TYPES = [
   'MediaOptions',
   'MergePolicy',
   'Place',
+  'PlannedImage',
   'Platform',
   'Problem',
   'Project',
@@ -56,8 +60,20 @@ const TYPES = [
   'Report',
   'Scope',
   'ServiceChoice',
+  'ShipCaps',
+  'ShipFailure',
+  'ShipOutcome',
+  'ShipPlan',
+  'ShipReport',
+  'ShipRequest',
+  'ShipStage',
+  'ShippedImage',
+  'ShippedPlatform',
+  'ShippedStatus',
+  'ShippedTag',
   'ShipperEvent',
   'SpoolMode',
+  'StageSeconds',
   'System',
   'TagReport',
   'TagRequest',
@@ -100,7 +116,7 @@ describe('the public library', () => {
   });
 
   it('stays small', () => {
-    expect(names.length).toBeLessThanOrEqual(60);
+    expect(names.length).toBeLessThanOrEqual(80);
     expect(new Set(names.map(({ name }) => name)).size).toBe(names.length);
   });
 

@@ -20,17 +20,19 @@ const LEVELS: Readonly<Record<string, number>> = {
   transport: 5,
   config: 5,
   operations: 6,
-  report: 7,
-  cli: 8,
+  pipeline: 7,
+  report: 8,
+  cli: 9,
 };
-const TOP = 9;
+const TOP = 10;
 
 /** Folders that know nothing of the machine, not even by type. */
 const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
 /** Who may import what `system` really does; its interface, `system.ts`, is for all that are not pure. */
 const SYSTEM_HOMES: Readonly<Record<string, RegExp>> = {
   'system/node.ts': /^(?:bin|index|library)\.ts$/,
-  'system/spool.ts': /^(?:transport\/|cli\/id-file\.ts$)/,
+  'system/spool.ts': /^(?:transport\/|pipeline\/memory\.ts$|cli\/id-file\.ts$)/,
+  'system/temp-folder.ts': /^pipeline\//,
 };
 
 /** What may be imported from outside, and by whom. Whatever is not listed is not imported. */
@@ -55,7 +57,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // The numbers of the signals, for exit codes, are a constant and no effect.
   'node:os': /^(?:system\/|cli\/exit-code\.ts$)/,
   // Computation.
-  'node:crypto': /^(?:core|registry|system|transport)\//,
+  'node:crypto': /^(?:core|pipeline|registry|system|transport)\//,
   'node:events': /^(?:transport\/plain-layer|registry\/undici-exchange)\.ts$/,
   'node:path': /^(?:cli|config|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,

@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { type ErrorCode, ShipperError } from '../core/errors.ts';
 import type { FlattenReport, VerifyReport } from '../operations/flatten-types.ts';
+import type { ShipReport } from '../pipeline/ship-types.ts';
 
 /** Exit codes by meaning. */
 export const EXIT = {
@@ -46,4 +47,17 @@ export function exitCodeOfFlatten(report: FlattenReport): number {
 /** 0 same, 4 different. */
 export function exitCodeOfVerify(report: VerifyReport): number {
   return report.same ? EXIT.done : EXIT.policy;
+}
+
+/** 0 done, 3 partly published; else that of the failures where they have one in common, as 4 for a gate, and 1. */
+export function exitCodeOfShip({ outcome, images, error }: ShipReport): number {
+  if (outcome === 'done') return EXIT.done;
+  if (outcome === 'partial') return EXIT.partial;
+  const failed = images.flatMap(({ status, error: own }) =>
+    status === 'failed' && own !== undefined ? [own.code] : [],
+  );
+  const codes = [...failed, ...(error === undefined ? [] : [error.code])];
+  const exits = new Set(codes.map((code) => BY_CODE[code] ?? EXIT.failed));
+  const [only] = exits;
+  return exits.size === 1 && only !== undefined ? only : EXIT.failed;
 }

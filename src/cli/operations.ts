@@ -10,7 +10,9 @@ import type {
   MediaOptions,
   VerifyReport,
 } from '../operations/flatten-types.ts';
+import type { ShipPlan, ShipReport, ShipRequest } from '../pipeline/ship-types.ts';
 import type { System } from '../system/system.ts';
+import { VERSION } from './version.ts';
 
 /** Options of `verify` and `inspect`. */
 export interface ReadOptions extends MediaOptions {
@@ -36,6 +38,8 @@ export interface Operations {
   ): Promise<InspectReport>;
   copyImage(system: System, ctx: Context, request: CopyRequest): Promise<CopyReport>;
   tagImage(system: System, ctx: Context, request: TagRequest): Promise<TagReport>;
+  shipProject(system: System, ctx: Context, request: ShipRequest): Promise<ShipReport>;
+  planShip(system: System, ctx: Context, request: ShipRequest): Promise<ShipPlan>;
   writeConfig(system: System): Promise<InitReport>;
   configSchema(): Promise<string>;
 }
@@ -72,6 +76,15 @@ export const lazyOperations: Operations = {
   async tagImage(...args) {
     const { tagImage } = await import('../operations/tag-image.ts');
     return tagImage(...args);
+  },
+  async shipProject(system, ctx, request) {
+    const { shipProject } = await import('../pipeline/ship.ts');
+    const { realParts } = await import('../pipeline/parts.ts');
+    return shipProject(system, ctx, request, realParts(VERSION));
+  },
+  async planShip(...args) {
+    const { planShip } = await import('../pipeline/ship.ts');
+    return planShip(...args);
   },
   async writeConfig(system) {
     const { writeConfig } = await import('../config/init.ts');

@@ -6,6 +6,7 @@ import { flattenVerb } from './commands/flatten.ts';
 import { initVerb } from './commands/init.ts';
 import { inspectVerb } from './commands/inspect.ts';
 import { schemaVerb } from './commands/schema.ts';
+import { buildVerb, pushVerb, shipVerb } from './commands/ship.ts';
 import { tagVerb } from './commands/tag.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
@@ -21,6 +22,9 @@ const VERBS: readonly Verb[] = [
   inspectVerb,
   copyVerb,
   tagVerb,
+  shipVerb,
+  buildVerb,
+  pushVerb,
   initVerb,
   schemaVerb,
   completionVerb,
@@ -42,9 +46,7 @@ export function createProgram(host: ProgramHost): Command {
   const program = new Command('shipper');
   settle(program, host);
   program
-    .description(
-      'Flattens Docker images exactly: one layer, the same files, the same configuration.',
-    )
+    .description('Flattens Docker images exactly, and ships groups of them, all or nothing.')
     .usage('[global options] COMMAND …')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
@@ -64,12 +66,13 @@ const PROGRAM_FOOTER = `
 Images are named as skopeo names them: docker://REF (a registry), docker-daemon:REF, docker-archive:PATH[:REF], oci:PATH[:REF],
 oci-archive:PATH[:REF], a path, - for a pipe; a bare REF is an image of the engine, else of the registry.
 
-Exit codes: 0 done, 1 failed, 2 usage, 4 different or over a limit that was asked for,
-129, 130, 143 interrupted.
+Exit codes: 0 done, 1 failed, 2 usage, 3 partly done (the last lines say what), 4 different or over a limit
+that was asked for, 129, 130, 143 interrupted.
 
 Examples:
   shipper flatten app:latest       makes app:latest-flat in the engine
   shipper verify app app:flat      are they the same?
+  shipper ship                     builds, flattens and publishes the images of shipper.yaml
   shipper help flatten             all about a command`;
 
 /** Every part of the output and every way to end goes through us. */
@@ -122,15 +125,17 @@ function addVerb(program: Command, verb: Verb, host: ProgramHost): void {
 
 function usageOf({ args, options }: Verb): string {
   const words = args.map((arg) => {
-    const word = arg.choices?.join('|') ?? arg.name;
-    return arg.repeats ? `${word}…` : word;
+    const name = arg.choices?.join('|') ?? arg.name;
+    const word = arg.repeats ? `${name}…` : name;
+    return arg.optional ? `[${word}]` : word;
   });
   return [...words, ...(options.length > 0 ? ['[options]'] : [])].join(' ');
 }
 
 /** Choices are checked by the verb, which knows the nearest right word. */
-function argumentOf({ name, about, repeats }: ArgumentSpec): Argument {
-  return new Argument(repeats ? `<${name}...>` : `<${name}>`, about);
+function argumentOf({ name, about, repeats, optional }: ArgumentSpec): Argument {
+  const word = repeats ? `${name}...` : name;
+  return new Argument(optional ? `[${word}]` : `<${word}>`, about);
 }
 
 function optionOf(spec: OptionSpec): Option {

@@ -2,13 +2,13 @@
 import type { Context } from '../core/context.ts';
 import { interruption } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
-import { annotation, GROUP_END, groupStart, isGitHubActions } from '../report/ci.ts';
+import { annotation, isGitHubActions, logGroup } from '../report/ci.ts';
 import type { TextOptions } from '../report/findings.ts';
 import { formatSeconds } from '../report/format.ts';
 import { jsonRenderer } from '../report/json.ts';
 import { plainRenderer } from '../report/plain.ts';
 import { type Renderer, SILENT, sturdy } from '../report/renderer.ts';
-import { ttyRenderer } from '../report/tty.ts';
+import { type TtyOptions, ttyRenderer } from '../report/tty.ts';
 import type { System } from '../system/system.ts';
 import type { ProgramShape } from './completion/shape.ts';
 import type { Operations } from './operations.ts';
@@ -37,24 +37,28 @@ export interface Answer {
 
 /**
  * Runs `work` with progress on stderr, and stops it on a signal or after `--timeout`. Once it was stopped, the reason
- * for that is what is thrown, whatever `work` made of it; where `work` was done nevertheless, its result stands.
+ * for that is what is thrown, whatever `work` made of it; where `work` was done nevertheless, its result stands. `live` draws
+ * on a terminal.
  */
 export async function withProgress<T>(
   session: Session,
   title: string,
   work: (system: System, ctx: Context) => Promise<T>,
+  live: Live = ttyRenderer,
 ): Promise<T> {
   const { system, stop } = session;
-  const groups = isGitHubActions(system.env) && session.settings.progress === 'plain';
-  const renderer = sturdy(rendererFor(session, groups));
+  const { clock, env, stdio } = system;
+  const isPlain = session.settings.progress === 'plain';
+  const group = isPlain ? logGroup(env, title, clock.now()) : undefined;
+  const renderer = sturdy(rendererFor(session, isPlain && isGitHubActions(env), live));
   const done = new AbortController();
   stop.beforeExit = () => renderer.stop();
-  if (groups) system.stdio.writeErr(groupStart(title));
+  if (group !== undefined) stdio.writeErr(group.start);
   try {
     startTimeout(session, done.signal);
     const { signal } = stop;
-    const inside = systemWith(system, stoppableStdio(system.stdio, signal), undefined);
-    return await work(inside, { report: renderer.report, signal, clock: system.clock, scope: {} });
+    const inside = systemWith(system, stoppableStdio(stdio, signal), undefined);
+    return await work(inside, { report: renderer.report, signal, clock, scope: {} });
   } catch (error) {
     if (!stop.signal.aborted) throw error;
     throw withCause(interruption(stop.signal), error);
@@ -62,11 +66,14 @@ export async function withProgress<T>(
     done.abort();
     renderer.stop();
     stop.beforeExit = () => {};
-    if (groups) system.stdio.writeErr(GROUP_END);
+    if (group !== undefined) stdio.writeErr(group.end(clock.now()));
   }
 }
 
-function rendererFor({ system, settings }: Session, isGitHub: boolean): Renderer {
+/** Shows events on a terminal as they come. */
+export type Live = (options: TtyOptions) => Renderer;
+
+function rendererFor({ system, settings }: Session, isGitHub: boolean, live: Live): Renderer {
   const { clock, stdio } = system;
   const write = (text: string) => stdio.writeErr(text);
   switch (settings.progress) {
@@ -79,7 +86,7 @@ function rendererFor({ system, settings }: Session, isGitHub: boolean): Renderer
       return plainRenderer({ write, clock, ...(isGitHub ? { warn } : {}) });
     }
     case 'tty':
-      return ttyRenderer({
+      return live({
         write,
         clock,
         columns: () => stdio.columns() || 80,

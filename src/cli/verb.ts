@@ -26,13 +26,14 @@ export interface OptionSpec {
   readonly value?: ValueKind;
 }
 
-/** A positional argument; all are required, the last may be given several times. */
+/** A positional argument; required unless it says otherwise. The last may be given several times, or be left out. */
 export interface ArgumentSpec {
   readonly name: string;
   readonly about: string;
   readonly choices?: readonly string[];
   readonly value?: ValueKind;
   readonly repeats?: boolean;
+  readonly optional?: boolean;
 }
 
 /** One command. `Flags` is what commander makes of the options: camel-cased long names. */

@@ -38,7 +38,9 @@ export type ShipperEvent =
       readonly level: 'info' | 'warn';
       readonly message: string;
       readonly scope: Scope;
-    };
+    }
+  /** A line that another program said, as it came. */
+  | { readonly type: 'log'; readonly line: string; readonly scope: Scope };
 
 /** Takes events; must not throw and is never awaited. */
 export type Report = (event: ShipperEvent) => void;

@@ -51,3 +51,12 @@ export async function runTogether(
     ctx.signal.removeEventListener('abort', cancel);
   }
 }
+
+/** Runs a task when its turn comes. */
+export type Gate = <T>(task: () => Promise<T>) => Promise<T>;
+
+/** A gate through which at most `concurrency` tasks are at once, in the order in which they came. */
+export function gate(concurrency: number): Gate {
+  const queue = new PQueue({ concurrency: Math.max(1, concurrency) });
+  return <T>(task: () => Promise<T>) => queue.add(task) as Promise<T>;
+}

@@ -37,6 +37,33 @@ export function groupStart(title: string): string {
 /** Ends the group. */
 export const GROUP_END = '::endgroup::\n';
 
+/** Log lines that can be folded, as text around them. */
+export interface LogGroup {
+  readonly start: string;
+  /** `nowMs` as for {@link logGroup}. */
+  end(nowMs: number): string;
+}
+
+/** The group of a command on the continuous integration that runs it; undefined elsewhere. `nowMs` since the epoch. */
+export function logGroup(
+  env: Readonly<Record<string, string | undefined>>,
+  title: string,
+  nowMs: number,
+): LogGroup | undefined {
+  if (isGitHubActions(env)) return { start: groupStart(title), end: () => GROUP_END };
+  // docs.gitlab.com, "Custom collapsible sections".
+  if (env['GITLAB_CI'] !== 'true') return undefined;
+  const name = safe(title)
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .toLowerCase();
+  const mark = (what: string, ms: number) =>
+    `\x1b[0Ksection_${what}:${Math.floor(ms / 1000)}:${name}\r\x1b[0K`;
+  return {
+    start: `${mark('start', nowMs)}${safe(title)}\n`,
+    end: (endMs) => `${mark('end', endMs)}\n`,
+  };
+}
+
 function escapeMessage(text: string): string {
   return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
 }

@@ -72,6 +72,8 @@ function lineOf(
       running.delete(event.id);
       return `${title}: ${finishText(event)}`;
     }
+    case 'log':
+      return safe(event.line);
     case 'note':
       return `${event.level === 'warn' ? 'warning: ' : ''}${safe(event.message)}`;
   }

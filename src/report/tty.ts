@@ -51,6 +51,7 @@ export function reduceLive(state: LiveState, event: ShipperEvent, nowMs: number)
     case 'task.finished':
       return { tasks: state.tasks.filter((task) => task.id !== event.id) };
     case 'note':
+    case 'log':
       return state;
   }
 }
@@ -114,34 +115,53 @@ export interface TtyOptions {
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
 
-/** A renderer that redraws a few lines in place; notes stay above them. */
-export function ttyRenderer({ write, clock, columns, colours }: TtyOptions): Renderer {
-  let state = NOTHING_LIVE;
+/** What a live renderer shows: how events change it, and its lines, none wider than `columns`. */
+export interface LiveModel<State> {
+  readonly nothing: State;
+  reduce(state: State, event: ShipperEvent, nowMs: number): State;
+  frame(state: State, columns: number, colours: Colours, nowMs: number): readonly string[];
+}
+
+const TASKS: LiveModel<LiveState> = { nothing: NOTHING_LIVE, reduce: reduceLive, frame: liveFrame };
+
+/** A renderer that redraws a line for each task in place; notes stay above them. */
+export function ttyRenderer(options: TtyOptions): Renderer {
+  return liveRenderer(options, TASKS);
+}
+
+/** A renderer that redraws the lines of `model` in place; notes stay above them. */
+export function liveRenderer<State>(
+  { write, clock, columns, colours }: TtyOptions,
+  model: LiveModel<State>,
+): Renderer {
+  let state = model.nothing;
   let drawnLines = 0;
   let drawnMs = Number.NEGATIVE_INFINITY;
   let stopped = false;
   const erase = () => (drawnLines === 0 ? '' : `\x1b[${drawnLines}A\r\x1b[J`);
   const draw = (above: string) => {
-    const lines = liveFrame(state, Math.max(20, columns() - 1), colours);
+    const nowMs = clock.monotonic();
+    const lines = model.frame(state, Math.max(20, columns() - 1), colours, nowMs);
     const cursor = cursorChange(drawnLines > 0, lines.length > 0);
     const frame = lines.map((line) => `${line}\n`).join('');
     const text = `${erase()}${above}${cursor}${frame}`;
     drawnLines = lines.length;
-    drawnMs = clock.monotonic();
+    drawnMs = nowMs;
     if (text !== '') write(text);
   };
   return {
     report(event) {
       if (stopped) return;
       const nowMs = clock.monotonic();
-      state = reduceLive(state, event, nowMs);
+      state = model.reduce(state, event, nowMs);
+      const isFrequent = event.type === 'task.progress' || event.type === 'log';
       if (event.type === 'note') draw(noteLine(event, colours));
-      else if (event.type !== 'task.progress' || nowMs - drawnMs >= REDRAW_EVERY_MS) draw('');
+      else if (!isFrequent || nowMs - drawnMs >= REDRAW_EVERY_MS) draw('');
     },
     stop() {
       if (stopped) return;
       stopped = true;
-      state = NOTHING_LIVE;
+      state = model.nothing;
       draw('');
     },
   };

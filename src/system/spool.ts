@@ -112,24 +112,41 @@ function inFolder(error: unknown, path: string, folder: string): unknown {
   return new ShipperError(error.code, message, { path: folder, cause: error.cause });
 }
 
-/** Removes files of runs that are dead for sure, or foreign and old. A live run's file is never touched. */
-async function sweep(system: System, folder: string, prefix: string): Promise<void> {
+function sweep(system: System, folder: string, prefix: string): Promise<void> {
+  return removeLeftovers(system, folder, prefix, 'file');
+}
+
+/**
+ * Removes what runs left in `folder` that are dead for sure, or foreign and old: files (or folders) whose name begins with
+ * `prefix`. What a live run has is never touched.
+ */
+export async function removeLeftovers(
+  system: System,
+  folder: string,
+  prefix: string,
+  kind: 'file' | 'directory',
+): Promise<void> {
   for (const name of await listOrNothing(system.files, folder)) {
     if (!name.startsWith(prefix) || !name.endsWith(SUFFIX)) continue;
     const tag = name.slice(prefix.length + 1, -SUFFIX.length).replace(/-[0-9a-f]+$/, '');
     try {
-      await sweepOne(system, `${folder}/${name}`, tag);
+      await sweepOne(system, `${folder}/${name}`, tag, kind);
     } catch {
       // In a folder like /tmp the left-overs of others cannot be removed, which is no reason to stop.
     }
   }
 }
 
-async function sweepOne(system: System, path: string, tag: string): Promise<void> {
+async function sweepOne(
+  system: System,
+  path: string,
+  tag: string,
+  kind: 'file' | 'directory',
+): Promise<void> {
   const { files } = system;
   const facts = await files.lstat(path);
-  // In a folder that all may write, only a plain file can be ours.
-  if (facts?.kind !== 'file') return;
+  // In a folder that all may write, only what is of the kind that we make can be ours: a link is not followed.
+  if (facts?.kind !== kind) return;
   const isOld = system.clock.now() - facts.mtimeMs > FOREIGN_AGE_MS;
   if (files.owner.isDead(tag) ?? isOld) await files.remove(path);
 }

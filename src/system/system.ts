@@ -95,13 +95,16 @@ export interface Files {
    * path stays as it is from the first folder that is missing.
    */
   realPath(path: string): Promise<string>;
+  /** What a symbolic link says. */
+  readLink(path: string): Promise<string>;
   list(path: string): Promise<readonly string[]>;
   /** The whole file; refuses with `LIMIT_EXCEEDED` past `maxBytes`. */
   read(path: string, maxBytes: number): Promise<Uint8Array>;
   openRead(path: string): Promise<ReadableFile>;
   /** Creates `path`, which must not exist, readable and writable by its owner, less the umask when `mode` is given. */
   create(path: string, mode?: number): Promise<WritableFile>;
-  makeDirectory(path: string): Promise<void>;
+  /** Makes a folder and those above it that are missing; `mode` less the umask. No error when it is there. */
+  makeDirectory(path: string, mode?: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or a tree; no error when it is not there. */
   remove(path: string): Promise<void>;

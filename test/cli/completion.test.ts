@@ -66,7 +66,20 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
   it.each([
     [
       'shipper ',
-      ['flatten', 'verify', 'inspect', 'copy', 'tag', 'init', 'schema', 'completion', 'help'],
+      [
+        'flatten',
+        'verify',
+        'inspect',
+        'copy',
+        'tag',
+        'ship',
+        'build',
+        'push',
+        'init',
+        'schema',
+        'completion',
+        'help',
+      ],
     ],
     ['shipper f', ['flatten']],
     ['shipper -C / --json ver', ['verify']],

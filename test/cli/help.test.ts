@@ -2,7 +2,19 @@
 import { describe, expect, it } from 'vitest';
 import { runLine } from './terminal.ts';
 
-const VERBS = ['flatten', 'verify', 'inspect', 'copy', 'tag', 'init', 'schema', 'completion'];
+const VERBS = [
+  'flatten',
+  'verify',
+  'inspect',
+  'copy',
+  'tag',
+  'ship',
+  'build',
+  'push',
+  'init',
+  'schema',
+  'completion',
+];
 
 describe('help', () => {
   it.each(VERBS)('of %s', async (verb) => {

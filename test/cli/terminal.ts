@@ -14,6 +14,7 @@ import {
   tagReport,
   verifyReport,
 } from '../report/samples.ts';
+import { shipPlan, shipReport } from '../report/ship-samples.ts';
 
 /** What a test may set. */
 export interface TerminalOptions {
@@ -110,6 +111,14 @@ function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Op
     async tagImage(system, ctx, request) {
       calls.push(['tagImage', request]);
       return given.tagImage?.(system, ctx, request) ?? tagReport();
+    },
+    async shipProject(system, ctx, request) {
+      calls.push(['shipProject', request]);
+      return given.shipProject?.(system, ctx, request) ?? shipReport();
+    },
+    async planShip(system, ctx, request) {
+      calls.push(['planShip', request]);
+      return given.planShip?.(system, ctx, request) ?? shipPlan();
     },
     async writeConfig(system) {
       calls.push(['writeConfig', system.cwd]);
@@ -209,6 +218,7 @@ function fakeFiles(files: Map<string, string>): Files {
     stat,
     lstat: stat,
     realPath: async (path) => path,
+    readLink: () => refuse('read'),
     list: () => refuse('list'),
     read: () => refuse('read'),
     openRead: () => refuse('open'),

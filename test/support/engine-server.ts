@@ -61,8 +61,8 @@ export interface FakeEngine extends AsyncDisposable {
   readonly port: number;
   readonly images: ImageTable;
   readonly requests: readonly FakeRequest[];
-  /** Orders `fault` for the next call of `operation`, and the `times - 1` after it. */
-  fault(operation: Operation, fault: Fault, times?: number): void;
+  /** Orders `fault` for the next call of `operation` (whose URL holds `where`), and the `times - 1` after it. */
+  fault(operation: Operation, fault: Fault, times?: number, where?: string): void;
   /** How many connections are open. */
   connections(): Promise<number>;
   stop(): Promise<void>;
@@ -97,8 +97,8 @@ export async function startFakeEngine(options: FakeEngineOptions = {}): Promise<
     port,
     images: state.images,
     requests: state.requests,
-    fault: (operation, fault, times = 1) => {
-      for (let time = 0; time < times; time += 1) state.faults.push({ operation, fault });
+    fault: (operation, fault, times = 1, where = '') => {
+      for (let time = 0; time < times; time += 1) state.faults.push({ operation, fault, where });
     },
     connections: () =>
       new Promise((resolve, reject) =>
@@ -122,10 +122,17 @@ interface Routed {
   readonly query: URLSearchParams;
 }
 
+/** A fault that did not strike yet. */
+interface OrderedFault {
+  readonly operation: Operation;
+  readonly fault: Fault;
+  readonly where: string;
+}
+
 class State {
   readonly images = new ImageTable();
   readonly requests: FakeRequest[] = [];
-  readonly faults: { readonly operation: Operation; readonly fault: Fault }[] = [];
+  readonly faults: OrderedFault[] = [];
   readonly #options: FakeEngineOptions;
   readonly #api: string;
   readonly #minApi: string;
@@ -144,7 +151,7 @@ class State {
     if (refusal !== undefined) return sendJson(response, 400, { message: refusal });
     const routed = route(method, url);
     if (routed === undefined) return sendJson(response, 404, { message: 'page not found' });
-    const fault = this.#takeFault(routed.operation);
+    const fault = this.#takeFault(routed.operation, url);
     const reply = new Reply(response, fault);
     if (await reply.breakEarly()) return;
     const body = await readBody(request, record, fault);
@@ -188,8 +195,10 @@ class State {
     }
   }
 
-  #takeFault(operation: Operation): Fault | undefined {
-    const index = this.faults.findIndex((ordered) => ordered.operation === operation);
+  #takeFault(operation: Operation, url: string): Fault | undefined {
+    const index = this.faults.findIndex(
+      (ordered) => ordered.operation === operation && url.includes(ordered.where),
+    );
     return index < 0 ? undefined : this.faults.splice(index, 1)[0]?.fault;
   }
 

@@ -50,8 +50,8 @@ export interface FakeRegistry extends AsyncDisposable {
   readonly requests: readonly FakeRegistryRequest[];
   /** The repository of that path, made if it is not there. */
   repository(path: string): FakeRepository;
-  /** Orders `fault` for the next call of `operation`, and the `times - 1` after it. */
-  fault(operation: RegistryOperation, fault: RegistryFault, times?: number): void;
+  /** Orders `fault` for the next call of `operation` (whose URL holds `where`), and the `times - 1` after it. */
+  fault(operation: RegistryOperation, fault: RegistryFault, times?: number, where?: string): void;
   /** Takes back all faults that did not strike yet. */
   clearFaults(): void;
   /** How often an operation was asked for. */
@@ -96,8 +96,8 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     elsewhere: state.elsewhere,
     requests: state.requests,
     repository: (path) => state.repository(path),
-    fault: (operation, fault, times = 1) => {
-      for (let time = 0; time < times; time += 1) state.faults.push({ operation, fault });
+    fault: (operation, fault, times = 1, where = '') => {
+      for (let time = 0; time < times; time += 1) state.faults.push({ operation, fault, where });
     },
     clearFaults: () => void state.faults.splice(0),
     count: (operation) => state.requests.filter((each) => each.operation === operation).length,
@@ -124,11 +124,18 @@ async function close(server: Server & { closeAllConnections(): void }): Promise<
   await closed;
 }
 
+/** A fault that did not strike yet. */
+interface OrderedFault {
+  readonly operation: RegistryOperation;
+  readonly fault: RegistryFault;
+  readonly where: string;
+}
+
 class State {
   origin = '';
   elsewhere = '';
   readonly requests: FakeRegistryRequest[] = [];
-  readonly faults: { readonly operation: RegistryOperation; readonly fault: RegistryFault }[] = [];
+  readonly faults: OrderedFault[] = [];
   readonly open = new Set<Socket>();
   most = 0;
   readonly door: FakeDoor;
@@ -156,7 +163,7 @@ class State {
     const url = new URL(request.url ?? '/', this.origin);
     const routed = route(request.method ?? '', url.pathname);
     const record = this.#record('registry', routed?.operation, request, response);
-    const fault = this.#takeFault(routed?.operation);
+    const fault = this.#takeFault(routed?.operation, request.url);
     const reply = new RegistryReply(request, response, fault, (bytes) => {
       record.bytes += bytes;
     });
@@ -186,7 +193,7 @@ class State {
     const reply = new RegistryReply(
       request,
       response,
-      this.#takeFault('elsewhere'),
+      this.#takeFault('elsewhere', request.url),
       () => undefined,
     );
     if (await reply.breakEarly(this.origin)) return;
@@ -226,8 +233,10 @@ class State {
     return record;
   }
 
-  #takeFault(operation: RegistryOperation | undefined): RegistryFault | undefined {
-    const index = this.faults.findIndex((ordered) => ordered.operation === operation);
+  #takeFault(operation: RegistryOperation | undefined, url = ''): RegistryFault | undefined {
+    const index = this.faults.findIndex(
+      (ordered) => ordered.operation === operation && url.includes(ordered.where),
+    );
     return index < 0 ? undefined : this.faults.splice(index, 1)[0]?.fault;
   }
 }

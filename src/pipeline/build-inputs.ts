@@ -1,0 +1,107 @@
+// All that goes into a build, as one digest, so that a build whose inputs are known need not be run. Where an input cannot be
+// known beforehand there is no digest: the build is run, and its result decides whether there is more to do.
+import type { BuildChoice, ProjectImage } from '../config/types.ts';
+import type { Context } from '../core/context.ts';
+import { isShipperError } from '../core/errors.ts';
+import { parseReference, withDefaultTag } from '../image/reference.ts';
+import type { System } from '../system/system.ts';
+import type { Transports } from '../transport/open.ts';
+import { keyOf } from './content-key.ts';
+import { contextDigest } from './context-digest.ts';
+import { imagesOf } from './dockerfile.ts';
+import type { ShipRequest } from './ship-types.ts';
+
+const DOCKERFILE_BYTES = 4_194_304;
+
+/** What is asked of the machine and of registries. */
+export interface InputTools {
+  readonly system: System;
+  readonly transports: Transports;
+  readonly request: ShipRequest;
+}
+
+/**
+ * The digest of the inputs of `image`, without those of the images that it needs. Undefined where a build may come out
+ * otherwise than the last time although nothing here has changed. Values of secrets do not count, as for BuildKit.
+ */
+export async function buildInputs(
+  tools: InputTools,
+  ctx: Context,
+  { needs }: ProjectImage,
+  build: BuildChoice,
+): Promise<string | undefined> {
+  const { request, system } = tools;
+  const isAnew = build.noCache || build.pull || build.noCacheFilter.length > 0;
+  if (isAnew || request.noCache || request.pull || build.contextKind === 'remote') return undefined;
+  const dockerfile = build.dockerfile ?? `${build.context}/Dockerfile`;
+  const text = build.dockerfileInline ?? (await textOf(system, dockerfile));
+  if (text === undefined) return undefined;
+  const names = needs.map((need) => need.as ?? need.image);
+  const contexts = new Set([...names, ...Object.keys(build.additionalContexts)]);
+  const images = imagesOf(text, { args: build.args, contexts });
+  const folders = folderContexts(build);
+  if (images === undefined || folders === undefined) return undefined;
+  const [bases, content, more] = await Promise.all([
+    baseDigests(tools, ctx, images),
+    contextDigest(system, ctx, build.context, build.dockerfile),
+    Promise.all(folders.map(([, folder]) => contextDigest(system, ctx, folder, undefined))),
+  ]);
+  if (bases === undefined) return undefined;
+  const { secrets, cacheFrom: _, cacheTo: __, context: ___, dockerfile: ____, ...choices } = build;
+  return keyOf({
+    ...choices,
+    text,
+    content,
+    more,
+    bases,
+    secrets: secrets.map(({ id }) => id),
+    engine: engineOf(tools),
+  });
+}
+
+/** A Dockerfile that cannot be read is the builder's to complain about. */
+async function textOf({ files }: System, path: string): Promise<string | undefined> {
+  try {
+    return new TextDecoder().decode(await files.read(path, DOCKERFILE_BYTES));
+  } catch (error) {
+    if (isShipperError(error, 'INTERRUPTED')) throw error;
+    return undefined;
+  }
+}
+
+/** Folders among the additional contexts; undefined where one is fetched. */
+function folderContexts({
+  additionalContexts,
+}: BuildChoice): readonly (readonly [string, string])[] | undefined {
+  const all = Object.entries(additionalContexts);
+  return all.every(([, place]) => place.startsWith('/')) ? all : undefined;
+}
+
+/** Which engine builds decides what its own platform is, and which local images it knows. */
+function engineOf({ system: { env }, request: { context, host } }: InputTools): readonly unknown[] {
+  const docker = [env['DOCKER_HOST'], env['DOCKER_CONTEXT'], env['BUILDX_BUILDER']];
+  return [context, host, ...docker].map((word) => word ?? null);
+}
+
+/** What `images` name in their registries now; undefined where one of them cannot be asked. */
+async function baseDigests(
+  { transports }: InputTools,
+  ctx: Context,
+  images: readonly string[],
+): Promise<readonly (readonly [string, string])[] | undefined> {
+  if (images.length === 0) return [];
+  try {
+    const registry = await transports.registry();
+    const found = images.map(async (image) => {
+      const reference = withDefaultTag(parseReference(image));
+      const { digest, tag = '' } = reference;
+      const resolved = digest ?? (await registry.resolve(ctx, reference, tag))?.digest;
+      return resolved === undefined ? [] : [[image, resolved] as const];
+    });
+    const all = (await Promise.all(found)).flat();
+    return all.length === images.length ? all : undefined;
+  } catch (error) {
+    if (isShipperError(error, 'INTERRUPTED')) throw error;
+    return undefined;
+  }
+}

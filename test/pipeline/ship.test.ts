@@ -1,0 +1,250 @@
+// The pipeline end to end on a fake registry: what is pushed, in which order, and that nothing moves before everything is
+// ready.
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { putImage, treeIn } from '../support/registry-images.ts';
+import { type ShipPlace, shipPlace } from './ship-place.ts';
+
+const TWO = `
+project: shop
+registry: REGISTRY/shop
+images:
+  api: { image: REGISTRY/from/api:1, tags: [v1, latest] }
+  db: { image: REGISTRY/from/db:1 }
+`;
+
+async function twoImages() {
+  const place = await shipPlace(TWO);
+  putImage(place.its.repository('from/api'), '1', { layers: 'a=1 b=2 | -a c=3', wrap: 'gzip' });
+  putImage(place.its.repository('from/db'), '1', { layers: 'd=1 | e=2', wrap: 'gzip' });
+  return place;
+}
+
+/** Operations on manifests by tag or digest, as `put shop/api v1`, without reads of the sources. */
+function puts(place: ShipPlace): string[] {
+  return place.its.fake.requests.flatMap(({ method, url }) => {
+    const [, path, name = ''] = /^\/v2\/(.+)\/manifests\/([^/]+)$/.exec(url) ?? [];
+    return method === 'PUT' && path !== undefined ? [`${path} ${name.slice(0, 6)}`] : [];
+  });
+}
+
+const isByDigest = (put: string) => put.endsWith('sha256');
+
+describe('two images that exist', () => {
+  it('are flattened and published under their tags, content first', async () => {
+    await using place = await twoImages();
+    const report = await place.ship();
+    expect(report).toMatchObject({ schema: 1, project: 'shop', outcome: 'done', notes: [] });
+    const { its } = place;
+    expect(treeIn(its.repository('shop/api'), 'v1')).toBe('b=2 c=3');
+    expect(treeIn(its.repository('shop/api'), 'latest')).toBe('b=2 c=3');
+    expect(treeIn(its.repository('shop/db'), 'latest')).toBe('d=1 e=2');
+    const order = puts(place).map(isByDigest);
+    expect(order.filter((each) => !each).length).toBe(3);
+    expect(order.lastIndexOf(true)).toBeLessThan(order.indexOf(false));
+    expect(place.leftovers()).toEqual([]);
+  });
+
+  it('are reported with digests, sizes, times and tags', async () => {
+    await using place = await twoImages();
+    const { images } = await place.ship();
+    const { address } = place.its.fake;
+    const digest = place.its.repository('shop/api').tags.get('v1');
+    expect(images.map(({ name }) => name)).toEqual(['api', 'db']);
+    expect(images[0]).toMatchObject({
+      wanted: true,
+      status: 'done',
+      kind: 'image',
+      flattened: true,
+      digest,
+      pinned: [`${address}/shop/api@${digest}`],
+      tags: [
+        { reference: `${address}/shop/api:v1`, place: 'registry', state: 'moved' },
+        { reference: `${address}/shop/api:latest`, place: 'registry', state: 'moved' },
+      ],
+      cache: { build: false, flatten: false },
+    });
+    expect(Object.keys(images[0]?.seconds ?? {})).toEqual(['flatten', 'push']);
+    expect(images[0]?.platforms[0]?.digest).toBe(digest);
+  });
+
+  it('are not touched by a second run', async () => {
+    await using place = await twoImages();
+    const first = await place.ship();
+    const before = place.its.fake.requests.length;
+    const started = Date.now();
+    const second = await place.ship();
+    expect(Date.now() - started).toBeLessThan(2000);
+    expect(second.outcome).toBe('done');
+    expect(second.images.map(({ status }) => status)).toEqual(['unchanged', 'unchanged']);
+    expect(second.images.map(({ digest }) => digest)).toEqual(
+      first.images.map(({ digest }) => digest),
+    );
+    expect(second.images[0]?.tags.map(({ state }) => state)).toEqual(['kept', 'kept']);
+    const asked = place.its.fake.requests.slice(before).map(({ operation }) => operation);
+    expect(new Set(asked)).toEqual(new Set(['ping', 'manifest.head']));
+  });
+
+  it('are made again with force', async () => {
+    await using place = await twoImages();
+    await place.ship();
+    const report = await place.ship({ force: true });
+    expect(report.images.map(({ status }) => status)).toEqual(['done', 'done']);
+    expect(report.images.map(({ cache }) => cache.blobsPushed)).toEqual([0, 0]);
+  });
+
+  it('are made again where what they come from has moved, and only then', async () => {
+    await using place = await twoImages();
+    await place.ship();
+    putImage(place.its.repository('from/db'), '1', { layers: 'd=9' });
+    const report = await place.ship();
+    expect(report.images.map(({ status }) => status)).toEqual(['unchanged', 'done']);
+    expect(treeIn(place.its.repository('shop/db'), 'latest')).toBe('d=9');
+  });
+
+  it('only get their new tags where nothing else has changed', async () => {
+    await using place = await twoImages();
+    await place.ship();
+    place.write('shipper.yaml', TWO.replace('[v1, latest]', '[v2, latest]'));
+    const report = await place.ship();
+    expect(report.images[0]).toMatchObject({ status: 'unchanged' });
+    expect(report.images[0]?.tags.map(({ state }) => state)).toEqual(['moved', 'kept']);
+    expect(treeIn(place.its.repository('shop/api'), 'v2')).toBe('b=2 c=3');
+  });
+
+  it('are pushed again where the registry lost them', async () => {
+    await using place = await twoImages();
+    await place.ship();
+    const api = place.its.repository('shop/api');
+    api.manifests.clear();
+    api.blobs.clear();
+    api.tags.clear();
+    const report = await place.ship();
+    expect(report.images.map(({ status }) => status)).toEqual(['done', 'unchanged']);
+    expect(treeIn(api, 'v1')).toBe('b=2 c=3');
+  });
+
+  it('are made again where what is remembered is broken, with a note', async () => {
+    await using place = await twoImages();
+    await place.ship();
+    const folder = join(place.its.place.tmp, '../state/shipper');
+    const [name = ''] = readdirSync(folder);
+    const file = join(folder, name, 'ship.json');
+    for (const text of ['{', '{"schema":2,"images":{}}', '{"schema":1,"images":{"api":[{}]}}']) {
+      writeFileSync(file, text);
+      const report = await place.ship();
+      expect(report.outcome).toBe('done');
+      expect(report.notes).toEqual([
+        expect.stringContaining('What earlier runs made is not known'),
+      ]);
+    }
+    expect((await place.ship()).notes).toEqual([]);
+  });
+
+  it('go by digest, without a tag, until push', async () => {
+    await using place = await twoImages();
+    const report = await place.ship({ until: 'push' });
+    const api = place.its.repository('shop/api');
+    expect(report).toMatchObject({ outcome: 'done', until: 'push' });
+    expect([...api.tags]).toEqual([]);
+    expect(treeIn(api, report.images[0]?.digest ?? '')).toBe('b=2 c=3');
+    expect((await place.ship()).images.map(({ status }) => status)).toEqual([
+      'unchanged',
+      'unchanged',
+    ]);
+    expect(treeIn(api, 'v1')).toBe('b=2 c=3');
+  });
+
+  it('that pass through keep their digest', async () => {
+    await using place = await twoImages();
+    place.write('shipper.yaml', TWO.replace('db:1 }', 'db:1, flatten: false }'));
+    const report = await place.ship({ names: ['db'] });
+    const source = place.its.repository('from/db').tags.get('1');
+    expect(report.images[0]).toMatchObject({ name: 'db', flattened: false, digest: source });
+    expect(place.its.repository('shop/db').tags.get('latest')).toBe(source);
+  });
+});
+
+describe('nothing is published', () => {
+  it('where one of the images fails', async () => {
+    await using place = await twoImages();
+    place.its.repository('from/db').manifests.clear();
+    const report = await place.ship();
+    expect(report.outcome).toBe('failed');
+    expect(place.its.repository('shop/api').tags.size).toBe(0);
+    expect(report.images[1]).toMatchObject({ status: 'failed', error: { code: 'NOT_FOUND' } });
+    expect(place.leftovers()).toEqual([]);
+  });
+
+  it('where one fails and the rest goes on, and the next run has only that to do', async () => {
+    await using place = await twoImages();
+    const db = place.its.repository('from/db');
+    const blobs = [...db.blobs];
+    db.blobs.clear();
+    const report = await place.ship({ keepGoing: true });
+    expect(report.images.map(({ status }) => status)).toEqual(['done', 'failed']);
+    expect(place.its.repository('shop/api').tags.size).toBe(0);
+    for (const [digest, bytes] of blobs) db.blobs.set(digest, bytes);
+    const next = await place.ship();
+    expect(next.images.map(({ status }) => status)).toEqual(['unchanged', 'done']);
+    expect(treeIn(place.its.repository('shop/api'), 'v1')).toBe('b=2 c=3');
+  });
+
+  it('where the last push fails for good', async () => {
+    await using place = await twoImages();
+    place.its.fake.fault('manifest.put', { kind: 'status', status: 403 });
+    const report = await place.ship();
+    expect(report.outcome).toBe('failed');
+    expect(place.its.repository('shop/api').tags.size).toBe(0);
+    expect(place.its.repository('shop/db').tags.size).toBe(0);
+  });
+
+  it('where somebody else moved a tag meanwhile, which is named', async () => {
+    await using place = await twoImages();
+    const api = place.its.repository('shop/api');
+    const old = putImage(api, 'latest', { layers: 'old=1' });
+    place.onEvent = ({ scope }) => {
+      if (scope.stage === 'push') putImage(api, 'latest', { layers: 'other=1' });
+    };
+    const report = await place.ship();
+    const other = api.tags.get('latest');
+    expect(other).not.toBe(old.digest);
+    expect(report).toMatchObject({ outcome: 'failed', error: { code: 'OUTPUT_CONFLICT' } });
+    expect(report.error?.message).toContain(
+      `shop/api:latest named ${old.digest} and names ${other} by now`,
+    );
+    expect(api.tags.has('v1')).toBe(false);
+    place.onEvent = undefined;
+    expect((await place.ship()).outcome).toBe('done');
+    expect(treeIn(api, 'latest')).toBe('b=2 c=3');
+  });
+});
+
+describe('failures that pass', () => {
+  it('of a push and of a tag are tried again', async () => {
+    await using place = await twoImages();
+    place.its.fake.fault('upload.put', { kind: 'status', status: 500 }, 4);
+    place.its.fake.fault('manifest.put', { kind: 'status', status: 503 }, 4);
+    const report = await place.ship();
+    expect(report.outcome).toBe('done');
+    expect(treeIn(place.its.repository('shop/api'), 'v1')).toBe('b=2 c=3');
+  });
+
+  it('too often in the middle of moving tags leave it named, and the next run ends it', async () => {
+    await using place = await twoImages();
+    await place.ship({ until: 'push' });
+    // Two tags of api move, that of db does not.
+    const failure = { kind: 'status', status: 500 } as const;
+    place.its.fake.fault('manifest.put', failure, 100, '/shop/db/manifests/latest');
+    const report = await place.ship();
+    expect(report).toMatchObject({ outcome: 'partial', error: { code: 'PARTIAL' } });
+    expect(report.error?.message).toMatch(
+      /already moved: .*shop\/api:v1, .*shop\/api:latest; not moved: .*shop\/db:latest$/,
+    );
+    expect(report.error?.hint).toContain('run the same command again');
+    place.its.fake.clearFaults();
+    expect((await place.ship()).outcome).toBe('done');
+    expect(treeIn(place.its.repository('shop/db'), 'latest')).toBe('d=1 e=2');
+  });
+});
