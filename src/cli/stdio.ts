@@ -67,5 +67,6 @@ export function systemWith(system: System, stdio: Stdio, folder: string | undefi
     random: (bytes) => system.random(bytes),
     spawnDuplex: (command, args, env) => system.spawnDuplex(command, args, env),
     run: (command, args, options) => system.run(command, args, options),
+    follow: (command, args, options) => system.follow(command, args, options),
   };
 }

@@ -1,5 +1,6 @@
 // The JSON lines that an engine answers a load or an import with, one object a line. They come from another machine:
 // every line may be broken, endless or split anywhere, and none of it may crash us or fill our memory.
+import { type Line, LineSplitter } from '../core/lines.ts';
 
 /** One line of progress. */
 export type Progress =
@@ -8,66 +9,32 @@ export type Progress =
       readonly status: string | undefined;
       readonly stream: string | undefined;
       readonly id: string | undefined;
+      /** `aux.ID`: what a build has become so far. */
+      readonly auxId: string | undefined;
     }
   /** The engine failed, although its HTTP status was 200. */
   | { readonly kind: 'error'; readonly message: string }
-  /** Not a JSON object, or longer than {@link LINE_CAP_BYTES}. */
+  /** Not a JSON object, or longer than `LINE_CAP_BYTES`. */
   | { readonly kind: 'unreadable'; readonly bytes: number };
-
-/** The longest line that is kept; what goes over it is dropped up to the next line end. */
-export const LINE_CAP_BYTES = 1_048_576;
 
 /** Reads progress. Empty lines are passed over; a last line without an end counts. Throws only what `chunks` throws. */
 export async function* readProgress(
   chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Progress, void, undefined> {
-  const line = new LineBuffer();
+  const lines = new LineSplitter();
   for await (const chunk of chunks) {
-    let from = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      line.add(chunk.subarray(from, end));
-      from = end + 1;
-      const progress = line.take();
+    for (const line of lines.split(chunk)) {
+      const progress = progressOf(line);
       if (progress !== undefined) yield progress;
     }
-    line.add(chunk.subarray(from));
   }
-  const last = line.take();
-  if (last !== undefined) yield last;
+  const last = lines.last();
+  const progress = last && progressOf(last);
+  if (progress !== undefined) yield progress;
 }
 
-const NEWLINE = 0x0a;
-
-/** Collects one line. A buffer that grows, not a list of pieces: a line that comes byte by byte must not cost more. */
-class LineBuffer {
-  #bytes = Buffer.alloc(4096);
-  #kept = 0;
-  #seen = 0;
-
-  add(piece: Uint8Array): void {
-    this.#seen += piece.length;
-    const wanted = Math.min(piece.length, LINE_CAP_BYTES - this.#kept);
-    if (wanted === 0) return;
-    if (this.#kept + wanted > this.#bytes.length) {
-      const size = Math.min(LINE_CAP_BYTES, Math.max(this.#bytes.length * 2, this.#kept + wanted));
-      const grown = Buffer.alloc(size);
-      grown.set(this.#bytes.subarray(0, this.#kept));
-      this.#bytes = grown;
-    }
-    this.#bytes.set(piece.subarray(0, wanted), this.#kept);
-    this.#kept += wanted;
-  }
-
-  /** The finished line as progress, undefined when it is empty; starts the next. */
-  take(): Progress | undefined {
-    // Decoded as a whole, so that a character split over chunks is one again.
-    const text = this.#bytes.toString('utf8', 0, this.#kept);
-    const bytes = this.#seen;
-    const cut = this.#seen > this.#kept;
-    this.#kept = 0;
-    this.#seen = 0;
-    return cut ? progressOfCutLine(text, bytes) : progressOfLine(text, bytes);
-  }
+function progressOf({ text, bytes, isCut }: Line): Progress | undefined {
+  return isCut ? progressOfCutLine(text, bytes) : progressOfLine(text, bytes);
 }
 
 function progressOfLine(line: string, bytes: number): Progress | undefined {
@@ -83,6 +50,7 @@ function progressOfLine(line: string, bytes: number): Progress | undefined {
     status: textOf(value['status']),
     stream: textOf(value['stream']),
     id: textOf(value['id']),
+    auxId: isObject(value['aux']) ? textOf(value['aux']['ID']) : undefined,
   };
 }
 

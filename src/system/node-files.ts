@@ -153,7 +153,7 @@ function factsOf(stat: BigIntStats): FileFacts {
     version: `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`,
     mtimeMs: Number(stat.mtimeMs),
     usedMs: Number(stat.atimeMs),
-    mode: Number(stat.mode) & 0o777,
+    mode: Number(stat.mode) & 0o7777,
   };
 }
 

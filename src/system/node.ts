@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { interruption } from '../core/context.ts';
 import type { Clock } from '../core/events.ts';
+import { followProgram } from './follow.ts';
 import { nodeFiles } from './node-files.ts';
 import { nodeStdio } from './node-stdio.ts';
 import { runProgram } from './run.ts';
@@ -29,6 +30,7 @@ export function nodeSystem(): System {
     random: (bytes) => randomBytes(bytes).toString('hex'),
     spawnDuplex,
     run: runProgram,
+    follow: followProgram,
   };
 }
 

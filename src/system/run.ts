@@ -68,7 +68,8 @@ function end(child: ChildProcessWithoutNullStreams): void {
   child.unref();
 }
 
-function notStarted(command: string, error: unknown): ShipperError {
+/** Why a program did not start. */
+export function notStarted(command: string, error: unknown): ShipperError {
   const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
   return isMissing
     ? new ShipperError('NOT_FOUND', `Cannot run ${command}: there is no such program`)

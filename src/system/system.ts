@@ -37,6 +37,16 @@ export interface System {
    * start, `TIMEOUT`, `INTERRUPTED`, and `LIMIT_EXCEEDED` when it says more than 1 MiB; it is killed then.
    */
   run(command: string, args: readonly string[], options: RunOptions): Promise<Ran>;
+  /**
+   * Runs a program to its end without a shell, however long it takes, and tells the lines that it prints as they come.
+   * Resolves with its exit code, undefined when a signal ended it. Rejects as `run` where it cannot start, and with
+   * `INTERRUPTED` once it has ended after `signal`: its process group is asked to (SIGTERM), then made to (SIGKILL).
+   */
+  follow(
+    command: string,
+    args: readonly string[],
+    options: FollowOptions,
+  ): Promise<number | undefined>;
 }
 
 /** How a program is run. */
@@ -49,6 +59,23 @@ export interface RunOptions {
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
+}
+
+/** How a program is followed. */
+export interface FollowOptions {
+  /** What it reads; nothing by default. */
+  readonly input?: string;
+  /** Added to the environment of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Its working directory. Default: that of this process. */
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
+  /** From SIGTERM to SIGKILL, in milliseconds. Default 10,000. */
+  readonly graceMs?: number;
+  /** Takes a line of stdout, without its end; what is over 1 MiB of a line is left out. */
+  readonly onOut?: (line: string) => void;
+  /** The same for stderr. */
+  readonly onError?: (line: string) => void;
 }
 
 /** A program that has ended. */
@@ -82,7 +109,7 @@ export interface FileFacts {
   readonly mtimeMs: number;
   /** When it was last read or touched, as far as the file system keeps that. */
   readonly usedMs?: number;
-  /** Permission bits, where the file system has any. */
+  /** The twelve permission bits, where the file system has them. */
   readonly mode?: number;
 }
 

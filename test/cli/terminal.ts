@@ -198,6 +198,7 @@ function fakeSystem(
     random: (bytes) => 'ab'.repeat(bytes),
     spawnDuplex: () => refuse('spawn'),
     run: () => refuse('spawn'),
+    follow: () => refuse('spawn'),
   };
 }
 

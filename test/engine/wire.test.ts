@@ -1,7 +1,8 @@
 // K16 of `faults.md`: broken lines, a line of megabytes and split characters in an engine's answer.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LINE_CAP_BYTES, type Progress, readProgress } from '../../src/engine/wire.ts';
+import { LINE_CAP_BYTES } from '../../src/core/lines.ts';
+import { type Progress, readProgress } from '../../src/engine/wire.ts';
 import { pieces } from './support.ts';
 
 async function read(bytes: Uint8Array, chunkBytes?: number): Promise<readonly Progress[]> {
@@ -15,6 +16,7 @@ const message = (fields: { status?: string; stream?: string; id?: string }): Pro
   status: fields.status,
   stream: fields.stream,
   id: fields.id,
+  auxId: undefined,
 });
 
 const LINES: readonly (readonly [string, readonly Progress[]])[] = [
