@@ -47,6 +47,7 @@ const MENDS = {
   PARTIAL: 'The message ends with what is written already: mend what failed and run again',
   ENGINE: 'The message has the words of the engine; its own log has more',
   ENGINE_UNREACHABLE: 'Start the engine, or name it with `--context`, `--host`',
+  BUILD: 'The lines below the message are the last ones of the step that failed',
   REGISTRY: 'The message has the words of the registry; its own log has more',
   REGISTRY_UNREACHABLE:
     'Check host, port and network; plain http and certificates that are not trusted need `--insecure HOST`',

@@ -59,7 +59,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // Computation.
   'node:crypto': /^(?:core|pipeline|registry|system|transport)\//,
   'node:events': /^(?:transport\/plain-layer|registry\/undici-exchange)\.ts$/,
-  'node:path': /^(?:cli|config|system)\//,
+  'node:path': /^(?:cli|config|pipeline|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
   // The certificates that Node trusts, which are a constant.

@@ -20,14 +20,15 @@ export async function tellFailure(
   if (settings.json) await stdio.writeOut(`${JSON.stringify({ error: failureValue(error) })}\n`);
 }
 
-/** `shipper: <message>`, `  hint: <hint>`; with `--debug` the stacks of it and its causes. */
+/** `shipper: <message>`, `  | <line of a build's log>`, `  hint: <hint>`; with `--debug` the stacks of it and its causes. */
 export function failureText(
   error: unknown,
   { debug, errColours }: Pick<Settings, 'debug' | 'errColours'>,
 ): string {
   const { message, hint, details } = failureValue(error);
   const lines = [`${errColours.red('shipper:')} ${safe(message)}`];
-  const { problems = [] } = details;
+  const { problems = [], log = [] } = details;
+  lines.push(...log.map((line) => `  ${errColours.dim('|')} ${safe(line)}`));
   if (problems.length > 1) lines.push(...problems.map(problemLine));
   else if (hint !== undefined) lines.push(`  ${errColours.dim('hint:')} ${safe(hint)}`);
   if (debug) lines.push(...stacks(error).map(safeLines));

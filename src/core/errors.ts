@@ -14,7 +14,7 @@ export const ERROR_CODES = {
   BAD_COMPRESSION: 'A compressed stream is corrupt, truncated or not of a supported kind',
   DIGEST_MISMATCH: 'Bytes do not have the digest or size that the image claims',
   UNSAFE_ENTRY: 'A layer entry leaves the root of the image or cannot be placed in it',
-  UNSUPPORTED: 'The input is well formed and of a kind that cannot be flattened',
+  UNSUPPORTED: 'The input is well formed and of a kind that cannot be flattened, or built here',
   LIMIT_EXCEEDED: 'A size or count is over its cap',
   POLICY: 'A policy or gate is not met: exit code 4',
   SOURCE_CHANGED: 'A file changed or shrank while it was being read',
@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   PARTIAL: 'Some of several results are in place and the rest failed',
   ENGINE: 'The Docker Engine answered with an error or not as its API says',
   ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
+  BUILD: 'A step of a build failed, or the builder did',
   REGISTRY: 'The registry answered with an error or not as the distribution specification says',
   REGISTRY_UNREACHABLE: 'No registry answers there, or the connection to it broke',
   UNAUTHORIZED: 'The registry wants other credentials, or they may not do this',
@@ -70,6 +71,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** The signal of an `INTERRUPTED`. */
   readonly interruptedBy?: string;
+  /** The last lines of the log of a `BUILD`, secrets masked. */
+  readonly log?: readonly string[];
   /** All that is wrong with the files of a `BAD_CONFIG`, in their order. */
   readonly problems?: readonly Problem[];
 }

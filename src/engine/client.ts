@@ -4,8 +4,15 @@ import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { tidy } from '../core/tidy.ts';
 import { imageOf, loadedNames, tagsOf } from './answers.ts';
+import { buildQuery, loginHeaders, StepLog } from './build-call.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { Engine, EngineFacts, EngineImage, ImportOptions } from './engine.ts';
+import type {
+  BuildImageOptions,
+  Engine,
+  EngineFacts,
+  EngineImage,
+  ImportOptions,
+} from './engine.ts';
 import { failure, notFound } from './failures.ts';
 import {
   type Call,
@@ -117,6 +124,37 @@ class ApiEngine implements Engine {
     );
   }
 
+  async buildImage(
+    ctx: Context,
+    body: AsyncIterable<Uint8Array>,
+    options: BuildImageOptions,
+  ): Promise<string> {
+    const call = {
+      method: 'POST',
+      path: '/build',
+      action: 'build an image in the engine',
+      image: options.name,
+      query: buildQuery(options),
+      headers: loginHeaders(options.logins ?? {}),
+      isUpload: true,
+    } as const;
+    const log = new StepLog(options.log ?? (() => undefined));
+    let id: string | undefined;
+    const take = (progress: Progress) => {
+      if (progress.kind !== 'message') return;
+      id = idOf(progress.auxId) ?? id;
+      log.take(progress);
+    };
+    try {
+      await this.#upload(ctx, call, body, take, Number.POSITIVE_INFINITY);
+    } finally {
+      log.end();
+    }
+    id ??= (await this.inspectImage(ctx, options.name))?.id;
+    if (id !== undefined) return id;
+    throw failure(this.#session.doing(call, call.path), 'the engine did not say what was built');
+  }
+
   async tagImage(ctx: Context, source: string, name: string): Promise<void> {
     const path = `/images/${inPath(source)}/tag`;
     const action = `tag image ${JSON.stringify(source)} as ${JSON.stringify(name)} in the engine`;
@@ -181,12 +219,13 @@ class ApiEngine implements Engine {
     call: Call,
     body: AsyncIterable<Uint8Array>,
     take: (progress: Progress) => void,
+    silenceMs: number = this.#session.patience.thinkMs,
   ): Promise<void> {
     const exchange = await this.#session.open(ctx, call);
     let unreadable = 0;
     try {
       // Both ways at once: an engine that reports while it reads would block on an answer that nobody takes.
-      void exchange.send(body);
+      void exchange.send(body, silenceMs);
       await expectSuccess(exchange);
       for await (const progress of readProgress(exchange.lines())) {
         if (progress.kind === 'error') throw failure(exchange.doing, reason(progress.message));

@@ -43,6 +43,45 @@ export interface ImportOptions {
   readonly platform?: string;
 }
 
+/** A build by the engine's classic builder. */
+export interface BuildImageOptions {
+  /** Full name with tag that the result gets. */
+  readonly name: string;
+  /** Path of the Dockerfile in the context. Default `Dockerfile`. */
+  readonly dockerfile?: string;
+  readonly target?: string;
+  readonly args?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Ask registries for newer base images. Default false. */
+  readonly pull?: boolean;
+  readonly noCache?: boolean;
+  /** Network of RUN. */
+  readonly network?: string;
+  /** `host:address`. */
+  readonly extraHosts?: readonly string[];
+  readonly shmSizeBytes?: number;
+  readonly ulimits?: readonly {
+    readonly name: string;
+    readonly soft: number;
+    readonly hard: number;
+  }[];
+  /** Images whose layers may be taken for steps that are the same. */
+  readonly cacheFrom?: readonly string[];
+  /** `os/architecture[/variant]`. */
+  readonly platform?: string;
+  /** Credentials for base images, by registry: the `X-Registry-Config` of the API. */
+  readonly logins?: Readonly<Record<string, EngineLogin>>;
+  /** Takes a line of the build's own output. */
+  readonly log?: (line: string) => void;
+}
+
+/** Credentials for one registry: a password, or an identity token. */
+export interface EngineLogin {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identitytoken?: string;
+}
+
 /**
  * A Docker Engine. All failures are ShipperErrors: `ENGINE`, `ENGINE_UNREACHABLE`, `NOT_FOUND`, `TIMEOUT`,
  * `INTERRUPTED`, and `BAD_REFERENCE` for a name that cannot stand in a URL; those of an uploaded body pass through as
@@ -73,6 +112,15 @@ export interface Engine extends AsyncDisposable {
     ctx: Context,
     body: AsyncIterable<Uint8Array>,
     options: ImportOptions,
+  ): Promise<string>;
+  /**
+   * `POST /build` with `body` as context (a tar): the classic builder. Returns the id of the result. A step that fails is
+   * an `ENGINE` error; nothing has the name then. A step may be silent for as long as it takes.
+   */
+  buildImage(
+    ctx: Context,
+    body: AsyncIterable<Uint8Array>,
+    options: BuildImageOptions,
   ): Promise<string>;
   tagImage(ctx: Context, source: string, name: string): Promise<void>;
   /** The names of `repository` (without a registry or folder) that the engine has, as it shows them. In no order. */

@@ -110,9 +110,13 @@ export class Exchange {
 
   /**
    * Writes `body` as the request's body, each chunk until the system has taken it: only then the next is asked for,
-   * so the caller may use its memory again. Never rejects: a failure ends the exchange.
+   * so the caller may use its memory again. Never rejects: a failure ends the exchange. Afterwards the engine has
+   * `limitMs` for each sign of life.
    */
-  async send(body: AsyncIterable<Uint8Array>): Promise<void> {
+  async send(
+    body: AsyncIterable<Uint8Array>,
+    limitMs: number = this.#patience.thinkMs,
+  ): Promise<void> {
     try {
       for await (const chunk of body) {
         if (this.isOver) return;
@@ -122,7 +126,7 @@ export class Exchange {
       this.failAsIs(error);
       return;
     }
-    this.finishRequest(this.#patience.thinkMs);
+    this.finishRequest(limitMs);
   }
 
   /** Chunks of the answer. `limitMs` counts for the first, `idleMs` for those that follow. Checks that it is complete. */

@@ -14,7 +14,9 @@ export interface RequestLine {
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** With the version prefix, without a query, escaped. */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
+  /** A list is given item by item, under the same name. */
+  readonly query?: Readonly<Record<string, string | readonly string[]>>;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Whether a tar follows. */
   readonly isUpload?: boolean;
 }
@@ -73,7 +75,7 @@ function start(
         method: line.method,
         // A question mark makes docker-modem add the query.
         path: hasQuery ? `${line.path}?` : line.path,
-        headers: { 'Content-Type': 'application/x-tar', 'User-Agent': 'shipper' },
+        headers: { 'Content-Type': 'application/x-tar', 'User-Agent': 'shipper', ...line.headers },
         file: handover,
         isStream: true,
         statusCodes: {},

@@ -1,0 +1,100 @@
+// Chooses what builds: buildx where the docker command has it, else the classic builder of the engine.
+import { type Context, note } from '../../core/context.ts';
+import { ShipperError } from '../../core/errors.ts';
+import type { Engine, EngineFacts } from '../../engine/engine.ts';
+import type { System } from '../../system/system.ts';
+import { Transports } from '../../transport/open.ts';
+import { sweepTemporaryNames } from '../../transport/temporary-names.ts';
+import type { Builder, BuilderOptions } from './builder.ts';
+import { buildxBuilder } from './buildx.ts';
+import { classicBuilder } from './classic.ts';
+import { type FoundBuildx, findBuildx } from './find-buildx.ts';
+
+/** The first engine whose BuildKit takes named contexts. */
+const FIRST_WITH_CONTEXTS = 23;
+
+/**
+ * Finds the builder and says which it is. Temporary names that dead runs left in its engine are removed. `UNSUPPORTED`
+ * where buildx is asked for and cannot be used; failures of the engine pass through. Dispose it last.
+ */
+export async function findBuilder(
+  system: System,
+  ctx: Context,
+  options: BuilderOptions = {},
+): Promise<Builder> {
+  const transports = new Transports(system, options);
+  try {
+    const builder = await choose(system, ctx, options, transports);
+    note(ctx, 'info', `Builds run with ${builder.name}`);
+    return { ...builder, [Symbol.asyncDispose]: () => transports[Symbol.asyncDispose]() };
+  } catch (error) {
+    await transports[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function choose(
+  system: System,
+  ctx: Context,
+  { kind = 'auto', ...media }: BuilderOptions,
+  transports: Transports,
+): Promise<Builder> {
+  const found = kind === 'classic' ? 'it was not asked for' : await findBuildx(system, ctx, media);
+  if (typeof found !== 'string' && found.driver !== 'docker') {
+    const name = `buildx ${found.version} (builder ${found.builder}, ${found.driver} driver)`;
+    return buildxBuilder(system, { media, found, engine: undefined, name });
+  }
+  if (typeof found === 'string' && kind === 'buildx') throw noBuildx(found);
+  const engine = await transports.engine();
+  const facts = await engine.facts(ctx);
+  await sweepTemporaryNames(system, ctx, engine);
+  const classic = classicBuilder(system, { media, engine, name: classicName(facts) });
+  if (typeof found === 'string') {
+    if (kind === 'auto') note(ctx, 'info', `buildx is not used: ${found}`);
+    return classic;
+  }
+  if (facts.product === 'podman') {
+    if (kind === 'buildx') throw noBuildx('podman has no BuildKit');
+    return classic;
+  }
+  const hasContexts = Number.parseInt(facts.version, 10) >= FIRST_WITH_CONTEXTS;
+  const buildx = inEngine(system, media, found, engine, facts);
+  return hasContexts || kind === 'buildx' ? buildx : byParents(buildx, classic);
+}
+
+/** Buildx with the BuildKit of an engine, which exports archives where images lie in containerd's store. */
+function inEngine(
+  system: System,
+  media: Omit<BuilderOptions, 'kind'>,
+  found: FoundBuildx,
+  engine: Engine,
+  { store, version }: EngineFacts,
+): Builder {
+  const isContainerd = store === 'containerd';
+  const kept = isContainerd ? 'containerd store' : 'graph-driver store';
+  const name = `buildx ${found.version} (Docker Engine ${version}, ${kept})`;
+  return buildxBuilder(system, { media, found, engine: isContainerd ? undefined : engine, name });
+}
+
+/** BuildKit for what needs no named context, the classic builder for the rest. */
+function byParents(buildx: Builder, classic: Builder): Builder {
+  return {
+    name: `${buildx.name}; ${classic.name} for images that need others`,
+    build: (ctx, request) => {
+      const isChild = request.image.needs.some((need) => need.as !== undefined);
+      return (isChild ? classic : buildx).build(ctx, request);
+    },
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+function classicName({ product, version }: EngineFacts): string {
+  const engine = product === 'podman' ? 'podman' : 'Docker Engine';
+  return `the classic builder of ${engine} ${version}`;
+}
+
+function noBuildx(reason: string): ShipperError {
+  return new ShipperError('UNSUPPORTED', `Cannot build with buildx: ${reason}`, {
+    hint: 'Install docker buildx, or leave the choice to shipper',
+  });
+}
