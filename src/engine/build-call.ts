@@ -5,6 +5,7 @@ import type { BuildImageOptions, EngineLogin } from './engine.ts';
 /** The parameters of a build. Containers of its steps are removed, also of those that fail. */
 export function buildQuery(
   options: BuildImageOptions,
+  isPodman: boolean,
 ): Readonly<Record<string, string | readonly string[]>> {
   const { target, network, platform, shmSizeBytes } = options;
   const ulimits = (options.ulimits ?? []).map(({ name, soft, hard }) => ({
@@ -18,18 +19,32 @@ export function buildQuery(
     dockerfile: options.dockerfile ?? 'Dockerfile',
     rm: '1',
     forcerm: '1',
-    buildargs: JSON.stringify(options.args ?? {}),
-    labels: JSON.stringify(options.labels ?? {}),
-    cachefrom: JSON.stringify(options.cacheFrom ?? []),
-    ulimits: JSON.stringify(ulimits),
+    ...json('buildargs', options.args ?? {}),
+    ...json('labels', options.labels ?? {}),
+    ...json('cachefrom', options.cacheFrom ?? []),
+    ...json('ulimits', ulimits),
     ...(options.noCache === true ? { nocache: '1' } : {}),
     ...(options.pull === true ? { pull: '1' } : {}),
     ...(target === undefined ? {} : { target }),
     ...(network === undefined ? {} : { networkmode: network }),
     ...(platform === undefined ? {} : { platform }),
     ...(shmSizeBytes === undefined ? {} : { shmsize: String(shmSizeBytes) }),
-    ...(options.extraHosts?.length ? { extrahosts: options.extraHosts } : {}),
+    ...hosts(options.extraHosts ?? [], isPodman),
   };
+}
+
+/** Docker takes them one by one, podman as JSON. */
+function hosts(
+  lines: readonly string[],
+  isPodman: boolean,
+): Readonly<Record<string, string | readonly string[]>> {
+  if (isPodman) return json('extrahosts', lines);
+  return lines.length === 0 ? {} : { extrahosts: lines };
+}
+
+/** A parameter in JSON, left out where it is empty: podman refuses some of those. */
+function json(name: string, value: object): Readonly<Record<string, string>> {
+  return Object.keys(value).length === 0 ? {} : { [name]: JSON.stringify(value) };
 }
 
 /** `X-Registry-Config`; nothing where there are no logins. */

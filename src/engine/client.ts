@@ -129,12 +129,13 @@ class ApiEngine implements Engine {
     body: AsyncIterable<Uint8Array>,
     options: BuildImageOptions,
   ): Promise<string> {
+    const isPodman = (await this.facts(ctx)).product === 'podman';
     const call = {
       method: 'POST',
       path: '/build',
       action: 'build an image in the engine',
       image: options.name,
-      query: buildQuery(options),
+      query: buildQuery(options, isPodman),
       headers: loginHeaders(options.logins ?? {}),
       isUpload: true,
     } as const;

@@ -19,13 +19,17 @@ export interface EngineTarget {
 /** How long cleaning up may take, in milliseconds: the run is over, one way or the other. */
 const CLEAN_UP_MS = 10_000;
 
-/** A clean-up that does not depend on the run's own signal. */
-export function cleanUpIn(system: System, engine: Engine): EngineTarget['cleanUp'] {
+/** A clean-up that does not depend on the run's own signal. With `keepParents` a classic build's cache stays. */
+export function cleanUpIn(
+  system: System,
+  engine: Engine,
+  options: { readonly keepParents?: boolean } = {},
+): EngineTarget['cleanUp'] {
   return async (name) => {
     const signal = AbortSignal.timeout(CLEAN_UP_MS);
     const ctx: Context = { report: () => undefined, signal, clock: system.clock, scope: {} };
     // The engine may be gone, which may be why we are here; a later run finds the name by its owner.
-    await engine.removeImage(ctx, name).catch(() => undefined);
+    await engine.removeImage(ctx, name, options).catch(() => undefined);
   };
 }
 

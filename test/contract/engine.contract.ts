@@ -143,6 +143,36 @@ export function engineContract(name: string, makeEngine: () => Promise<ContractS
       expect(await engine.inspectImage(ctx, NAME)).toBeDefined();
     });
 
+    it('buildImage() makes an image of a context, and tells its steps', async () => {
+      const context = await tarOf({
+        'docker/App': 'FROM scratch\nCOPY hello /hello\n',
+        hello: 'hello',
+      });
+      const lines: string[] = [];
+      const name = 'docker.io/contract/built:one';
+      const built = await engine.buildImage(ctx, pieces(context), {
+        name,
+        dockerfile: 'docker/App',
+        args: { a: 'b' },
+        labels: { 'contract.label': 'x y' },
+        extraHosts: ['a:1.2.3.4', 'b:1.2.3.4'],
+        log: (line) => lines.push(line),
+      });
+      expect(built).toMatch(/^sha256:[0-9a-f]{64}$/);
+      expect((await engine.inspectImage(ctx, name))?.id).toBe(built);
+      expect(lines.join('\n')).toMatch(/step 1\/\d.*FROM scratch/i);
+      await engine.removeImage(ctx, name);
+    });
+
+    it('buildImage() without its Dockerfile, or with a step that fails, is ENGINE', async () => {
+      const name = 'docker.io/contract/built:two';
+      const empty = await tarOf({ hello: 'hello' });
+      expect(await codeOf(engine.buildImage(ctx, pieces(empty), { name }))).toBe('ENGINE');
+      const context = await tarOf({ Dockerfile: 'FROM scratch\nCOPY nothing /x\n' });
+      expect(await codeOf(engine.buildImage(ctx, pieces(context), { name }))).toBe('ENGINE');
+      expect(await engine.inspectImage(ctx, name)).toBeUndefined();
+    });
+
     it('a cancelled upload is INTERRUPTED', async () => {
       const abort = new AbortController();
       async function* endless(): AsyncGenerator<Uint8Array, void, undefined> {

@@ -71,6 +71,12 @@ export class Reply {
     return this.send(200, Buffer.from(lines), { 'Content-Type': 'application/json' });
   }
 
+  /** Lines of a build; a step that fails becomes an `errorDetail`. */
+  async built(build: () => Promise<readonly object[]>): Promise<void> {
+    const lines = await this.#lines(build);
+    return this.send(200, Buffer.from(lines), { 'Content-Type': 'application/json' });
+  }
+
   /** The line of an import; a refusal is a status of its own. */
   async imported(run: () => Promise<string>): Promise<void> {
     try {

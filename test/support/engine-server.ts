@@ -18,6 +18,7 @@ export type Operation =
   | 'save'
   | 'load'
   | 'import'
+  | 'build'
   | 'tag'
   | 'remove';
 
@@ -173,6 +174,8 @@ class State {
         return reply.json(200, listing(this.images, query));
       case 'load':
         return reply.progress(() => (this.#options.load ?? loadInto)(body, this.images));
+      case 'build':
+        return reply.built(() => this.images.build(body, query));
       case 'import':
         return reply.imported(() =>
           this.images.importLayer(body, query.get('repo') ?? '', query.get('platform') ?? ''),
@@ -308,6 +311,7 @@ const ROUTES: readonly (readonly [Operation, string, RegExp])[] = [
   ['info', 'GET', /^\/info$/],
   ['load', 'POST', /^\/images\/load$/],
   ['import', 'POST', /^\/images\/create$/],
+  ['build', 'POST', /^\/build$/],
   ['list', 'GET', /^\/images\/json$/],
   ['inspect', 'GET', /^\/images\/(.+)\/json$/],
   ['save', 'GET', /^\/images\/(.+)\/get$/],

@@ -92,6 +92,29 @@ export class ImageTable {
   }
 
   /** `GET /images/{name}/get`: the archive, with the name that it was asked for. */
+  /** An image whose layer is the context: as much of a build as our client can tell. Returns the lines of its answer. */
+  async build(context: Uint8Array, query: URLSearchParams): Promise<readonly object[]> {
+    const files = await readTar(context);
+    const path = query.get('dockerfile') ?? 'Dockerfile';
+    const dockerfile = files.get(path);
+    if (dockerfile === undefined) {
+      throw new EngineRefusal(`Cannot locate specified Dockerfile: ${path}`);
+    }
+    const steps = Buffer.from(dockerfile).toString('utf8').trim().split('\n');
+    const lines = steps.flatMap((step, at) => [
+      { stream: `Step ${at + 1}/${steps.length} : ${step}` },
+      { stream: '\n' },
+    ]);
+    for (const step of steps) {
+      const source = /^COPY (\S+)/.exec(step)?.[1];
+      if (source !== undefined && source !== '.' && !files.has(source)) {
+        throw new EngineRefusal(`COPY failed: ${source}: no such file or directory`);
+      }
+    }
+    const id = await this.importLayer(context, query.get('t') ?? '', '');
+    return [...lines, { aux: { ID: id } }, { stream: `Successfully built ${id.slice(7, 19)}\n` }];
+  }
+
   async save(image: FakeImage, name: string): Promise<Uint8Array> {
     if (image.tar !== undefined) return image.tar;
     const archive = pack();

@@ -54,7 +54,8 @@ async function buildClassic(
   await using parents = await parentsInEngine(system, ctx, request, media, engine);
   const sent = await whatIsSent(system, image, parents);
   const name = temporaryName(system);
-  const remove = () => cleanUpIn(system, engine)(name);
+  // Images of its steps are its cache, and stay as after any `docker build`.
+  const remove = () => cleanUpIn(system, engine, { keepParents: true })(name);
   const lines: string[] = [];
   const log = (line: string) => {
     if (lines.push(line) > LOG_LINES) lines.shift();
