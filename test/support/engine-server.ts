@@ -30,6 +30,8 @@ export interface FakeEngineOptions {
   readonly minApiVersion?: string;
   /** Default `docker`. */
   readonly product?: 'docker' | 'podman';
+  /** Default `20.10.24`. */
+  readonly version?: string;
   /** Only what `/info` says; images are kept as on a graph driver. Default `graph-driver`. */
   readonly store?: 'graph-driver' | 'containerd';
   /** `Metadata.LastTagTime` of every image. Default: none. */
@@ -222,9 +224,10 @@ class State {
 
   #version(): object {
     const name = this.#options.product === 'podman' ? 'Podman Engine' : 'Engine';
+    const { version = '20.10.24' } = this.#options;
     return {
-      Components: [{ Name: name, Version: '20.10.24' }],
-      Version: '20.10.24',
+      Components: [{ Name: name, Version: version }],
+      Version: version,
       ApiVersion: this.#api,
       MinAPIVersion: this.#minApi,
       Os: 'linux',

@@ -105,7 +105,8 @@ export class BuildLog {
 
   #line(step: Step, { text }: Line): void {
     // A progress bar paints over itself: what it ends as is what counts.
-    const masked = this.#mask(text.replace(/\r+$/, '').replace(/^.*\r/, ''));
+    const painted = text.replace(/\r+$/, '');
+    const masked = this.#mask(painted.slice(painted.lastIndexOf('\r') + 1));
     if (step.tail.push(shortened(masked)) > LOG_LINES) step.tail.shift();
     this.#tell(`${labelOf(step.name)}${masked}`);
   }

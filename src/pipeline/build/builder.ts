@@ -37,6 +37,8 @@ export interface BuildRequest {
 export interface BuildResult extends AsyncDisposable {
   /** As shipper names images: `oci-archive:PATH`, or `docker-daemon:REF` with a temporary name. */
   readonly source: string;
+  /** Of the manifest or index, in a graph-driver engine the image id; undefined where the builder does not say. */
+  readonly digest: Digest | undefined;
   /** `os/arch[/variant]` as the image asks for them; none is the builder's own. */
   readonly platforms: readonly string[];
 }

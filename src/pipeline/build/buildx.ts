@@ -2,8 +2,11 @@
 import { join } from 'node:path';
 import type { BuildChoice, ProjectImage } from '../../config/types.ts';
 import { type Context, note } from '../../core/context.ts';
-import { bug, ShipperError } from '../../core/errors.ts';
+import { type Digest, isDigest } from '../../core/digest.ts';
+import { ShipperError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { Engine } from '../../engine/engine.ts';
+import { isObject, parseObject } from '../../engine/wire.ts';
 import type { System } from '../../system/system.ts';
 import { cleanUpIn } from '../../transport/engine-target.ts';
 import type { MediaChoice } from '../../transport/open.ts';
@@ -88,16 +91,18 @@ class BuildxRun {
     await using parents = await this.#placeParents();
     const output = this.#output();
     try {
-      await this.#bake(new BuildLog(this.#request.log, mask), output, parents);
+      const log = new BuildLog(this.#request.log, mask);
+      const digest = await this.#bake(log, output, parents);
+      return {
+        source: output.source,
+        digest,
+        platforms: this.#build.platforms,
+        [Symbol.asyncDispose]: () => output.remove(),
+      };
     } catch (error) {
       await output.remove();
       throw error;
     }
-    return {
-      source: output.source,
-      platforms: this.#build.platforms,
-      [Symbol.asyncDispose]: () => output.remove(),
-    };
   }
 
   #placeParents(): Promise<PlacedParents> {
@@ -130,7 +135,8 @@ class BuildxRun {
     return { wish: 'type=docker', tags: [name], source: `docker-daemon:${name}`, remove };
   }
 
-  async #bake(log: BuildLog, output: Output, parents: PlacedParents): Promise<void> {
+  /** Returns the digest that the builder says. */
+  async #bake(log: BuildLog, output: Output, parents: PlacedParents): Promise<Digest | undefined> {
     const { image, folder } = this.#request;
     const definition = bakeDefinition(this.#build, {
       output: output.wish,
@@ -151,7 +157,7 @@ class BuildxRun {
       onError: log.take,
     });
     if (code !== 0) throw failed(image, log);
-    await this.#requireBuilt(metadata);
+    return this.#digestIn(metadata);
   }
 
   #contexts({ places }: PlacedParents): Readonly<Record<string, string>> {
@@ -191,10 +197,13 @@ class BuildxRun {
     }
   }
 
-  /** A builder that ends well without a result was told to by its own configuration. */
-  async #requireBuilt(metadata: string): Promise<void> {
-    if ((await this.#system.files.stat(metadata)) !== undefined) return;
-    throw bug(`buildx ended well and wrote no ${metadata}`);
+  async #digestIn(metadata: string): Promise<Digest | undefined> {
+    const { files } = this.#system;
+    if ((await files.stat(metadata)) === undefined) return undefined;
+    const text = new TextDecoder().decode(await files.read(metadata, LIMITS.metadataBytes));
+    const built = parseObject(text)?.[TARGET];
+    const digest = isObject(built) ? built['containerimage.digest'] : undefined;
+    return isDigest(digest) ? digest : undefined;
   }
 }
 

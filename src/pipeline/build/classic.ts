@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { BuildChoice, ProjectImage } from '../../config/types.ts';
 import type { Context } from '../../core/context.ts';
+import { isDigest } from '../../core/digest.ts';
 import { isShipperError, messageOf, ShipperError } from '../../core/errors.ts';
 import { tidy } from '../../core/tidy.ts';
 import type { BuildImageOptions, Engine } from '../../engine/engine.ts';
@@ -63,16 +64,17 @@ async function buildClassic(
   };
   try {
     const options = { ...optionsOf(build, request), name, dockerfile: sent.dockerfile, log };
-    await engine.buildImage(ctx, contextTar(system, ctx, sent), options);
+    const id = await engine.buildImage(ctx, contextTar(system, ctx, sent), options);
+    return {
+      source: `docker-daemon:${name}`,
+      digest: isDigest(id) ? id : undefined,
+      platforms: build.platforms,
+      [Symbol.asyncDispose]: remove,
+    };
   } catch (error) {
     await remove();
     throw failed(image, error, lines);
   }
-  return {
-    source: `docker-daemon:${name}`,
-    platforms: build.platforms,
-    [Symbol.asyncDispose]: remove,
-  };
 }
 
 function optionsOf(

@@ -1,5 +1,6 @@
 // What `docker buildx --progress=rawjson` prints on stderr: BuildKit's `SolveStatus` as JSON, one object a line or
 // (before buildx 0.14) indented over many lines, with plain lines of warnings and errors between them.
+import { isObject, parseObject, textOf } from '../../engine/wire.ts';
 
 /** One step of a build, as far as it is known. */
 export interface RawVertex {
@@ -72,8 +73,8 @@ export class RawJsonReader {
 
 function statusOf(text: string): RawStatus | undefined {
   if (!text.startsWith('{')) return undefined;
-  const value = parsed(text);
-  if (!isObject(value)) return undefined;
+  const value = parseObject(text);
+  if (value === undefined) return undefined;
   return {
     kind: 'status',
     vertexes: objectsIn(value['vertexes']).map(vertexOf),
@@ -81,43 +82,26 @@ function statusOf(text: string): RawStatus | undefined {
   };
 }
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // A line of the builder's own that begins with a brace.
-    return undefined;
-  }
-}
-
 function vertexOf(value: Json): RawVertex {
   return {
-    digest: textOf(value['digest']),
-    name: textOf(value['name']),
+    digest: textOf(value['digest']) ?? '',
+    name: textOf(value['name']) ?? '',
     isStarted: value['started'] !== undefined,
     isCompleted: value['completed'] !== undefined,
     isCached: value['cached'] === true,
-    error: textOf(value['error']),
+    error: textOf(value['error']) ?? '',
   };
 }
 
 function logOf(value: Json): RawLog {
   return {
-    vertex: textOf(value['vertex']),
-    data: Buffer.from(textOf(value['data']), 'base64'),
+    vertex: textOf(value['vertex']) ?? '',
+    data: Buffer.from(textOf(value['data']) ?? '', 'base64'),
   };
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function objectsIn(value: unknown): readonly Json[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }
