@@ -21,6 +21,8 @@ export type FakeBuild = (request: BuildRequest, ctx: Context) => Promise<string>
 export interface ShipPlace extends AsyncDisposable {
   readonly its: RegistryPlace;
   readonly system: System;
+  /** Puts something else in the place of a part of the machine. */
+  changeSystem(changes: Partial<System>): void;
   readonly events: ShipperEvent[];
   /** Called with each event as it comes. */
   onEvent: ((event: ShipperEvent) => void) | undefined;
@@ -45,7 +47,7 @@ export async function shipPlace(yaml: string, options: ShipPlaceOptions = {}): P
   const { build, ...placeOptions } = options;
   const its = await registryPlace(placeOptions);
   const { folder, tmp } = its.place;
-  const system: System = {
+  let system: System = {
     ...its.place.system,
     env: { XDG_STATE_HOME: join(tmp, '../state'), ...its.place.system.env },
   };
@@ -68,7 +70,12 @@ export async function shipPlace(yaml: string, options: ShipPlaceOptions = {}): P
   const findBuilder = async () => fakeBuilder(build ?? (() => 'built=1'), built);
   const place: ShipPlace = {
     its,
-    system,
+    get system() {
+      return system;
+    },
+    changeSystem(changes) {
+      system = { ...system, ...changes };
+    },
     events,
     onEvent: undefined,
     built,

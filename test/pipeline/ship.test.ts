@@ -3,6 +3,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ShipperError } from '../../src/core/errors.ts';
 import { putImage, treeIn } from '../support/registry-images.ts';
 import { type ShipPlace, shipPlace } from './ship-place.ts';
 
@@ -246,5 +247,48 @@ describe('failures that pass', () => {
     place.its.fake.clearFaults();
     expect((await place.ship()).outcome).toBe('done');
     expect(treeIn(place.its.repository('shop/db'), 'latest')).toBe('d=1 e=2');
+  });
+});
+
+describe('a full disk', () => {
+  it('fails the image that it meets, and nothing is published', async () => {
+    await using its = await twoImages();
+    const { files } = its.system;
+    const create: typeof files.create = async (path, mode) => {
+      const file = await files.create(path, mode);
+      if (!path.includes('/db/image/')) return file;
+      const full = () =>
+        Promise.reject(new ShipperError('NO_SPACE', `Cannot write ${path}: no space left`));
+      return { ...file, write: full, close: () => file.close() };
+    };
+    its.changeSystem({ files: { ...files, create } });
+    const report = await its.ship({ keepGoing: true });
+    expect(report.images.map(({ status }) => status)).toEqual(['done', 'failed']);
+    expect(report.images[1]?.error?.code).toBe('NO_SPACE');
+    expect(report.outcome).toBe('failed');
+    expect(its.its.repository('shop/api').tags.size).toBe(0);
+    expect(its.leftovers()).toEqual([]);
+  });
+});
+
+describe('layers that several images share', () => {
+  it('are fetched once in a run', async () => {
+    const names = Array.from({ length: 10 }, (_, at) => `i${at}`);
+    const lines = names.map((name) => `  ${name}: { image: REGISTRY/from/all:${name} }\n`);
+    await using place = await shipPlace(`registry: REGISTRY/many\nimages:\n${lines.join('')}`);
+    const repository = place.its.repository('from/all');
+    for (const name of names) {
+      const top = name.slice(1);
+      putImage(repository, name, { layers: `base=1 | top=${top}`, wrap: 'gzip' });
+    }
+    const report = await place.ship();
+    expect(report.outcome).toBe('done');
+    const fetched = place.its.fake.requests.flatMap(({ operation, url }) =>
+      operation === 'blob.get' && url.includes('/from/all/') ? [url] : [],
+    );
+    const layers = new Set(fetched);
+    // The configurations and upper layers of ten images, and one base.
+    expect(fetched.length).toBe(layers.size);
+    expect(layers.size).toBe(21);
   });
 });
