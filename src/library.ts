@@ -117,7 +117,7 @@ export async function shipProject(
   const { system, ctx } = prepare(options);
   const { shipProject: ship } = await import('./pipeline/ship.ts');
   const { realParts } = await import('./pipeline/parts.ts');
-  const report = await ship(system, ctx, request, realParts(VERSION));
+  const report = await ship(system, ctx, request, realParts(system, VERSION));
   if (report.outcome === 'interrupted') throw interruption(ctx.signal);
   return report;
 }

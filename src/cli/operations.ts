@@ -80,7 +80,7 @@ export const lazyOperations: Operations = {
   async shipProject(system, ctx, request) {
     const { shipProject } = await import('../pipeline/ship.ts');
     const { realParts } = await import('../pipeline/parts.ts');
-    return shipProject(system, ctx, request, realParts(VERSION));
+    return shipProject(system, ctx, request, realParts(system, VERSION));
   },
   async planShip(...args) {
     const { planShip } = await import('../pipeline/ship.ts');

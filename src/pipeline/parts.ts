@@ -1,16 +1,15 @@
 // What a run of the pipeline brings along outside of tests.
-import { ShipperError } from '../core/errors.ts';
+import type { System } from '../system/system.ts';
 import type { ShipParts } from './ship.ts';
 
 /** The real parts. `version` is that of shipper. */
-export function realParts(version: string): ShipParts {
+export function realParts(system: System, version: string): ShipParts {
   return {
     version,
-    async findBuilder() {
-      throw new ShipperError(
-        'UNSUPPORTED',
-        'Cannot build images: this version ships images that exist, those with "image:"',
-      );
+    async findBuilder(ctx, media) {
+      // Images that exist need nothing of what builds.
+      const { findBuilder } = await import('./build/find-builder.ts');
+      return findBuilder(system, ctx, media);
     },
   };
 }
