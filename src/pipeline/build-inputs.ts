@@ -6,6 +6,7 @@ import { isShipperError } from '../core/errors.ts';
 import { parseReference, withDefaultTag } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
 import type { Transports } from '../transport/open.ts';
+import { findDockerfile } from './build/check-build.ts';
 import { keyOf } from './content-key.ts';
 import { contextDigest } from './context-digest.ts';
 import { imagesOf } from './dockerfile.ts';
@@ -27,23 +28,23 @@ export interface InputTools {
 export async function buildInputs(
   tools: InputTools,
   ctx: Context,
-  { needs }: ProjectImage,
+  image: ProjectImage,
   build: BuildChoice,
 ): Promise<string | undefined> {
   const { request, system } = tools;
   const isAnew = build.noCache || build.pull || build.noCacheFilter.length > 0;
   if (isAnew || request.noCache || request.pull || build.contextKind === 'remote') return undefined;
-  const dockerfile = build.dockerfile ?? `${build.context}/Dockerfile`;
-  const text = build.dockerfileInline ?? (await textOf(system, dockerfile));
-  if (text === undefined) return undefined;
-  const names = needs.map((need) => need.as ?? need.image);
+  const found = await readDockerfile(system, image, build);
+  if (found === undefined) return undefined;
+  const { text, path } = found;
+  const names = image.needs.map((need) => need.as ?? need.image);
   const contexts = new Set([...names, ...Object.keys(build.additionalContexts)]);
   const images = imagesOf(text, { args: build.args, contexts });
   const folders = folderContexts(build);
   if (images === undefined || folders === undefined) return undefined;
   const [bases, content, more] = await Promise.all([
     baseDigests(tools, ctx, images),
-    contextDigest(system, ctx, build.context, build.dockerfile),
+    contextDigest(system, ctx, build.context, path),
     Promise.all(folders.map(([, folder]) => contextDigest(system, ctx, folder, undefined))),
   ]);
   if (bases === undefined) return undefined;
@@ -59,10 +60,17 @@ export async function buildInputs(
   });
 }
 
-/** A Dockerfile that cannot be read is the builder's to complain about. */
-async function textOf({ files }: System, path: string): Promise<string | undefined> {
+/** The text of the Dockerfile and where it lies; one that cannot be read is the builder's to complain about. */
+async function readDockerfile(
+  system: System,
+  image: ProjectImage,
+  { dockerfileInline: inline }: BuildChoice,
+): Promise<{ readonly text: string; readonly path: string | undefined } | undefined> {
+  if (inline !== undefined) return { text: inline, path: undefined };
   try {
-    return new TextDecoder().decode(await files.read(path, DOCKERFILE_BYTES));
+    const path = await findDockerfile(system, image);
+    const bytes = await system.files.read(path, DOCKERFILE_BYTES);
+    return { text: new TextDecoder().decode(bytes), path };
   } catch (error) {
     if (isShipperError(error, 'INTERRUPTED')) throw error;
     return undefined;

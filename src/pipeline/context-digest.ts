@@ -2,14 +2,13 @@
 // of `.dockerignore`. Times and owners do not count, as they do not for BuildKit's cache.
 import { createHash } from 'node:crypto';
 import { type Context, throwIfAborted } from '../core/context.ts';
-import { IgnoreRules } from '../core/dockerignore.ts';
-import { isShipperError } from '../core/errors.ts';
+import type { IgnoreRules } from '../core/dockerignore.ts';
 import { gate } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
+import { ignoreRules } from './build/ignore-file.ts';
 
 /** A file up to this size is read at once; a larger one is hashed on a thread. */
 const SMALL_BYTES = 262_144;
-const IGNORE_BYTES = 4_194_304;
 /** Files that are read at once. */
 const READS = 8;
 
@@ -20,30 +19,15 @@ export async function contextDigest(
   folder: string,
   dockerfile: string | undefined,
 ): Promise<string> {
-  const patterns = await ignorePatterns(system, folder, dockerfile);
-  const walk = new Walk(system, ctx, folder, new IgnoreRules(patterns));
+  // The Dockerfile itself counts for itself, wherever it lies.
+  const walk = new Walk(
+    system,
+    ctx,
+    folder,
+    await ignoreRules(system, folder, dockerfile, undefined),
+  );
   const lines = await walk.run();
   return createHash('sha256').update(lines.join('\n')).digest('hex');
-}
-
-async function ignorePatterns(
-  system: System,
-  folder: string,
-  dockerfile: string | undefined,
-): Promise<readonly string[]> {
-  const own = dockerfile === undefined ? undefined : `${dockerfile}.dockerignore`;
-  for (const path of [...(own === undefined ? [] : [own]), `${folder}/.dockerignore`]) {
-    try {
-      const text = new TextDecoder().decode(await system.files.read(path, IGNORE_BYTES));
-      return text
-        .replace(/^\ufeff/, '')
-        .split(/\r?\n/)
-        .filter((line) => !line.startsWith('#'));
-    } catch (error) {
-      if (!isShipperError(error, 'NOT_FOUND')) throw error;
-    }
-  }
-  return [];
 }
 
 class Walk {

@@ -144,7 +144,8 @@ export class ImageMaker {
       return this.#formOf(await this.#flatten(ctx, source, parents, identity), keys);
     }
     const built = await this.#build(ctx, parents);
-    const { digest } = await findOrigin(ctx, this.#tools.transports, built.source);
+    const digest =
+      built.digest ?? (await findOrigin(ctx, this.#tools.transports, built.source)).digest;
     const key = this.#keyOf(digest, factDigests(parents), identity.base);
     const keys = [key, ...(identity.key === undefined ? [] : [identity.key])];
     const known = await this.#recall(ctx, key);

@@ -71,11 +71,16 @@ function errorOf(
   return { code: 'INTERRUPTED', message, log: [] };
 }
 
-/** A failure as the report has it. What is no ShipperError is a `BUG`. */
+/**
+ * A failure as the report has it, with the lines that it brings along (of the step that failed), else `log`. What is no
+ * ShipperError is a `BUG`.
+ */
 export function failureOf(error: unknown, log: readonly string[]): ShipFailure {
   const { code, hint } =
     error instanceof ShipperError ? error : ({ code: 'BUG', hint: undefined } as const);
-  return { code, message: messageOf(error), ...(hint === undefined ? {} : { hint }), log };
+  const own = error instanceof ShipperError ? error.details.log : undefined;
+  const message = messageOf(error);
+  return { code, message, ...(hint === undefined ? {} : { hint }), log: own ?? log };
 }
 
 /** How the run ended. */

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Context } from '../../src/core/context.ts';
+import { digestOf } from '../../src/core/digest.ts';
 import type { ShipperEvent } from '../../src/core/events.ts';
 import type { Builder, BuildRequest } from '../../src/pipeline/build/builder.ts';
 import { planShip, shipProject } from '../../src/pipeline/ship.ts';
@@ -96,9 +97,11 @@ function fakeBuilder(build: FakeBuild, built: string[]): Builder {
       built.push(request.image.name);
       const layers = await build(request, ctx);
       const path = join(request.folder, 'image.tar');
-      writeFileSync(path, ociArchive([{ layers, wrap: 'gzip' }]));
+      const bytes = ociArchive([{ layers, wrap: 'gzip' }]);
+      writeFileSync(path, bytes);
       return {
         source: `oci-archive:${path}`,
+        digest: digestOf(bytes),
         platforms: [],
         [Symbol.asyncDispose]: async () => {},
       };
