@@ -1,8 +1,7 @@
 // Brings made images where they belong: into registries by digest, into the engine under temporary names. Knows of each
 // image what became of it, for the tags that move last and for the report.
 import { type Context, note } from '../core/context.ts';
-import { messageOf } from '../core/errors.ts';
-import { parseReference } from '../image/reference.ts';
+import { isShipperError, messageOf } from '../core/errors.ts';
 import { loadContent } from './engine-load.ts';
 import type { Selected } from './graph.ts';
 import type { Form, MakerTools } from './image-maker.ts';
@@ -25,26 +24,36 @@ export interface Whereabouts {
   readonly engineId: string | undefined;
 }
 
-/** Asks registries and the engine whether they still have what is remembered. Failures count as no. */
+/** Asks registries and the engine whether they still have what is remembered. One that will not say has not. */
 export async function findRemembered(
-  tools: Pick<MakerTools, 'transports'>,
+  { transports }: Pick<MakerTools, 'transports'>,
   ctx: Context,
   tags: readonly PlannedTag[],
-  remembered: Remembered,
+  { digest, engineId }: Remembered,
 ): Promise<Whereabouts> {
-  const there = homesOf(tags).map(async (home) => {
-    const registry = await tools.transports.registry();
-    const found = await registry.resolve(ctx, home.repository, remembered.digest);
+  const homes = homesOf(tags).map(async (home) => {
+    const registry = await transports.registry();
+    const found = await orNothing(registry.resolve(ctx, home.repository, digest));
     return found === undefined ? [] : [home];
   });
-  const { engineId } = remembered;
   const wantsEngine = tags.some(({ place }) => place === 'engine');
-  if (!wantsEngine || engineId === undefined) {
-    return { homes: (await Promise.all(there)).flat(), engineId: undefined };
+  const inEngine = async () => {
+    if (!wantsEngine || engineId === undefined) return undefined;
+    const engine = await transports.engine();
+    return (await orNothing(engine.inspectImage(ctx, engineId)))?.id;
+  };
+  const [there, id] = await Promise.all([Promise.all(homes), inEngine()]);
+  return { homes: there.flat(), engineId: id };
+}
+
+/** What cannot be asked is found out when it is needed. */
+async function orNothing<T>(asked: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!isShipperError(error) || error.code === 'INTERRUPTED') throw error;
+    return undefined;
   }
-  const engine = await tools.transports.engine();
-  const image = await engine.inspectImage(ctx, engineId);
-  return { homes: (await Promise.all(there)).flat(), engineId: image?.id };
 }
 
 /** Brings an image where `tags` say. What is there already is not sent. */
@@ -99,9 +108,4 @@ async function remember(
 /** `registry.example.com/shop/api@sha256:…` for each repository of `tags`. */
 export function pinnedNames(tags: readonly PlannedTag[], digest: string): readonly string[] {
   return homesOf(tags).map(({ name }) => `${name}@${digest}`);
-}
-
-/** The tag of a reference. */
-export function tagIn(reference: string): string {
-  return parseReference(reference).tag ?? 'latest';
 }

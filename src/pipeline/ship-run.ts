@@ -12,7 +12,7 @@ import type { Selected } from './graph.ts';
 import { type Form, ImageMaker, type MakerTools } from './image-maker.ts';
 import type { Memory } from './memory.ts';
 import type { Remembered } from './memory-file.ts';
-import type { PlannedTag } from './places.ts';
+import { type PlannedTag, placesOf } from './places.ts';
 import { Publisher, type Ready } from './publish.ts';
 import { type Ending, openGates, runImages } from './schedule.ts';
 import type { ShipParts } from './ship.ts';
@@ -117,14 +117,14 @@ export class ShipRun implements AsyncDisposable {
     return builder;
   }
 
-  /** Where what is remembered lies; an image that is only needed is looked for under all its names. */
+  /** Where what is remembered lies; what is only needed may have been published by an earlier run. */
   async #find(
     ctx: Context,
-    { image, isWanted }: Selected,
+    { image }: Selected,
     remembered: Remembered,
   ): Promise<string | undefined> {
-    const tags = this.#tagsOf(image.name);
-    if (!isWanted) return undefined;
+    const { project, request } = this.#job;
+    const tags = placesOf(project, image.references, request.until ?? 'ship');
     const { homes, engineId } = await findRemembered(this.#tools, ctx, tags, remembered);
     const [home] = homes;
     if (home !== undefined) return `docker://${home.name}@${remembered.digest}`;

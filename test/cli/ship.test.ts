@@ -108,6 +108,10 @@ shipper: Cannot ship shop: it failed, and no tag has moved: api
     });
     expect(await own.run('ship', '--report', 'r.json')).toBe(143);
     expect(own.files.get('/work/r.json')).toContain('"outcome": "interrupted"');
+    expect(await own.run('ship', '--json')).toBe(143);
+    expect(JSON.parse(own.out().slice(own.out().indexOf('{')))).toMatchObject({
+      outcome: 'interrupted',
+    });
   });
 
   it('leaves annotations, a summary and outputs on GitHub', async () => {

@@ -90,6 +90,22 @@ describe('builds', () => {
     expect(report.outcome).toBe('done');
   });
 
+  it('of what is only needed are not run where an earlier run has published it', async () => {
+    const sources: string[] = [];
+    await using place = await chain((request) => {
+      sources.push(...request.parents.map(({ source }) => source));
+      return `${request.image.name}=${sources.length}`;
+    });
+    await place.ship({ names: ['api', 'base'] });
+    place.built.splice(0);
+    place.write('api/main.c', 'int other;\n');
+    const report = await place.ship({ names: ['api'] });
+    expect(place.built).toEqual(['api']);
+    const { pinned } = (await place.ship({ names: ['base'] })).images[0] ?? {};
+    expect(sources[1]).toBe(`docker://${pinned?.[0]}`);
+    expect(report.outcome).toBe('done');
+  });
+
   it('are run where their context, Dockerfile or arguments change; what comes out the same is not flattened', async () => {
     await using place = await chain();
     await place.ship();

@@ -5,7 +5,7 @@ import { shipAnnotations, shipOutputs, shipSummary } from '../../report/ship-ci.
 import { shipRenderer } from '../../report/ship-live.ts';
 import { planGraph, planText } from '../../report/ship-plan.ts';
 import { shipFailures, shipNames, shipText } from '../../report/ship-report.ts';
-import { EXIT, exitCodeOfShip } from '../exit-code.ts';
+import { EXIT, exitCodeOf, exitCodeOfShip } from '../exit-code.ts';
 import { tellGitHub } from '../github.ts';
 import { checkIdFile, writeIdFile } from '../id-file.ts';
 import { type Answer, printAnswer, type Session, withProgress } from '../session.ts';
@@ -104,8 +104,11 @@ async function runUntil(
     summary: shipSummary(report),
     outputs: shipOutputs(report, flags.report),
   });
-  if (report.outcome === 'interrupted') throw interruption(stop.signal);
-  return exitCodeOfShip(report);
+  if (report.outcome !== 'interrupted') return exitCodeOfShip(report);
+  const reason = interruption(stop.signal);
+  // With --json the report is the one object on stdout.
+  if (settings.json) return exitCodeOf(reason);
+  throw reason;
 }
 
 function answerOf(report: ShipReport): Answer {
