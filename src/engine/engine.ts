@@ -75,11 +75,12 @@ export interface BuildImageOptions {
   readonly log?: (line: string) => void;
 }
 
-/** Credentials for one registry: a password, or an identity token. */
+/** Credentials for one registry: a password, an identity token, or a token for the registry itself. */
 export interface EngineLogin {
   readonly username?: string;
   readonly password?: string;
   readonly identitytoken?: string;
+  readonly registrytoken?: string;
 }
 
 /**

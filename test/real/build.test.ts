@@ -12,6 +12,7 @@ import { type BuildPlace, buildPlace } from './support/builds.ts';
 import { ENGINE_KINDS, type EngineKind, type RunningEngine } from './support/engines.ts';
 import { busyboxImage } from './support/images.ts';
 import { exportTree } from './support/oracles.ts';
+import { startRegistry } from './support/registry.ts';
 import { run, tryRun } from './support/run.ts';
 import { sharedEngine } from './support/shared.ts';
 import { imageNames } from './support/shipper.ts';
@@ -232,7 +233,61 @@ RUN --mount=type=secret,id=word --mount=type=secret,id=key cat /run/secrets/word
   });
 });
 
+describe.each(WAYS)('a Dockerfile on Docker Engine %s (%s)', (engineKind, kind) => {
+  it('may lie elsewhere, or in shipper.yaml, and is not part of the context', async () => {
+    const engine = await engineWithBase(engineKind);
+    const files = {
+      'shipper.yaml': `
+images:
+  beside: { context: ctx, dockerfile: ../App }
+  inline:
+    context: ctx
+    dockerfile_inline: |
+      FROM ${BASE}
+      COPY . /ctx
+`,
+      App: `FROM ${BASE}\nCOPY . /ctx\n`,
+      'ctx/a': 'a',
+    };
+    await using place = await buildPlace(engine, { files, kind });
+    for (const name of ['beside', 'inline']) {
+      const { source } = await place.build(name);
+      expect(await runIn(place, engine, source, 'ls', '-A', '/ctx')).toBe('a\n');
+    }
+    await engine.cli('rmi', 'built:1');
+  });
+});
+
 describe('the classic builder', () => {
+  it('pulls base images with the logins of the docker command', async () => {
+    const engine = await engineWithBase('20.10');
+    const login = { user: 'me', password: 'open-sesame' };
+    await using registry = await startRegistry({ login });
+    const base = `${registry.address}/private:1`;
+    await engine.cli(
+      'login',
+      '--username',
+      login.user,
+      '--password',
+      login.password,
+      registry.address,
+    );
+    await engine.cli('tag', BASE, base);
+    await engine.cli('push', base);
+    await engine.cli('rmi', base);
+    const files = {
+      'shipper.yaml': 'images: { app: { context: . } }',
+      Dockerfile: `ARG WHERE=${registry.address}\nFROM $WHERE/private:1\nRUN echo x > /x\n`,
+    };
+    await using place = await buildPlace(engine, { files, kind: 'classic' });
+    await place.build('app');
+    await engine.cli('rmi', base);
+    await engine.cli('logout', registry.address);
+    const error = await refusal(place.build('app', { pull: true }));
+    expect([error.code, error.message]).toEqual(['BUILD', expect.stringMatching(/private/)]);
+    expect(JSON.stringify([place.log, place.events])).not.toContain(login.password);
+  });
+
   it('refuses secrets by the key', async () => {
     const engine = await engineWithBase('20.10');
     const files = {

@@ -174,8 +174,9 @@ class BuildxRun {
     const isAsked = this.#request.pull ?? this.#build.pull;
     const isPossible = this.#options.engine === undefined || places.size === 0;
     if (isAsked && !isPossible) {
-      const message = `${this.#request.image.name}: base images are taken as they are in the engine, as this builder would ask a registry for the parents too`;
-      note(this.#ctx, 'warn', message);
+      const { name } = this.#request.image;
+      const state = `base images of ${name} are taken as they are in the engine, as this builder would ask a registry for its parents too`;
+      note(this.#ctx, 'warn', state);
     }
     return isAsked && isPossible;
   }
@@ -210,6 +211,8 @@ class BuildxRun {
 /** The failure of a build whose lines `log` has. */
 function failed(image: ProjectImage, log: BuildLog): ShipperError {
   const { reason, log: lines } = log.failure();
-  const message = `Cannot build image ${JSON.stringify(image.name)}: ${reason}`;
-  return new ShipperError('BUILD', message, { image: image.name, log: lines });
+  return new ShipperError('BUILD', `Cannot build image ${JSON.stringify(image.name)}: ${reason}`, {
+    image: image.name,
+    log: lines,
+  });
 }

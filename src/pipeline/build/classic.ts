@@ -15,12 +15,13 @@ import { LOG_LINES } from './build-log.ts';
 import type { Builder, BuildRequest, BuildResult } from './builder.ts';
 import { buildOf, checkContext, findDockerfile, within } from './check-build.ts';
 import { refuseForClassic } from './classic-limits.ts';
-import { contextTar } from './context-tar.ts';
-import { withParents } from './dockerfile.ts';
+import { type ContextChoice, contextTar } from './context-tar.ts';
+import { baseImages, withParents } from './dockerfile.ts';
 import { ignoreRules } from './ignore-file.ts';
+import { loginsFor } from './logins.ts';
 import { type PlacedParents, parentsInEngine } from './parents.ts';
 
-/** A Dockerfile is no larger: it is read as a whole where parents stand in it. */
+/** A Dockerfile is no larger. */
 const DOCKERFILE_BYTES = 4_194_304;
 /** Where a Dockerfile lies in a context that does not have it, or not so. */
 const SENT_DOCKERFILE = '.dockerfile.shipper';
@@ -63,7 +64,14 @@ async function buildClassic(
     request.log(line);
   };
   try {
-    const options = { ...optionsOf(build, request), name, dockerfile: sent.dockerfile, log };
+    const logins = await loginsFor(system, ctx, media, sent.images);
+    const options = {
+      ...optionsOf(build, request),
+      name,
+      dockerfile: sent.dockerfile,
+      logins,
+      log,
+    };
     const id = await engine.buildImage(ctx, contextTar(system, ctx, sent), options);
     return {
       source: `docker-daemon:${name}`,
@@ -98,8 +106,11 @@ function optionsOf(
   };
 }
 
-/** A context, and where the Dockerfile is in it. */
-type Sent = Parameters<typeof contextTar>[2] & { readonly dockerfile: string };
+/** A context, where the Dockerfile is in it, and the images that it begins with. */
+interface Sent extends ContextChoice {
+  readonly dockerfile: string;
+  readonly images: readonly string[];
+}
 
 async function whatIsSent(
   system: System,
@@ -110,16 +121,17 @@ async function whatIsSent(
   const path = dockerfileInline === undefined ? await findDockerfile(system, image) : undefined;
   const inside = path === undefined ? undefined : within(context, path);
   const rules = await ignoreRules(system, context, path, inside);
-  if (inside !== undefined && places.size === 0) {
-    return { folder: context, rules, files: new Map(), dockerfile: inside };
-  }
   const written = dockerfileInline ?? (await readText(system, path ?? ''));
+  const images = baseImages(written, args).filter((image) => !places.has(image));
+  if (inside !== undefined && places.size === 0) {
+    return { folder: context, rules, files: new Map(), dockerfile: inside, images };
+  }
   const files = new Map([
     [SENT_DOCKERFILE, Buffer.from(withParents(written, places, args), 'utf8')],
     // As the docker command does: the engine leaves out of the build what it needed for itself.
     [DOCKERIGNORE, Buffer.from(await ignoringToo(system, join(context, DOCKERIGNORE)), 'utf8')],
   ]);
-  return { folder: context, rules, files, dockerfile: SENT_DOCKERFILE };
+  return { folder: context, rules, files, dockerfile: SENT_DOCKERFILE, images };
 }
 
 async function ignoringToo(system: System, path: string): Promise<string> {

@@ -23,6 +23,35 @@ export function withParents(
     .join('');
 }
 
+/** Images that a Dockerfile names and that are none of its own stages, as an engine will look for them. */
+export function baseImages(
+  dockerfile: string,
+  args: Readonly<Record<string, string>>,
+): readonly string[] {
+  const variables = new Map<string, string>();
+  const stages = new Set(['scratch']);
+  const found = new Set<string>();
+  const add = (name: string | undefined) => {
+    if (name !== undefined && !/^\d*$/.test(name) && !stages.has(name.toLowerCase()))
+      found.add(name);
+  };
+  for (const text of instructionsOf(dockerfile)) {
+    const keyword = /^\s*(\w+)/.exec(text)?.[1]?.toUpperCase();
+    if (keyword === 'ARG' && stages.size === 1) declare(text, args, variables);
+    if (keyword === 'COPY') add(COPIED.exec(text)?.[2]);
+    if (keyword !== 'FROM') continue;
+    const image = FROM.exec(text)?.[2];
+    add(image && expanded(unquoted(image), variables));
+    const stage = /\sAS\s+(\S+)\s*$/i.exec(text)?.[1];
+    if (stage !== undefined) stages.add(stage.toLowerCase());
+  }
+  return [...found];
+}
+
+/** FROM, flags, then the image; what is between them may be a continued line. */
+const FROM = /^(\s*FROM(?:(?:\s|[\\`]\r?\n)+--\S+)*(?:\s|[\\`]\r?\n)+)([^\s\\`]+)/i;
+const COPIED = /(\s--from=)([^\s\\`]+)/;
+
 /** Instructions with their continuation lines, and comments and empty lines, each with its line end. */
 function instructionsOf(dockerfile: string): readonly string[] {
   const mark = /^\s*#\s*escape\s*=\s*`/im.test(directives(dockerfile)) ? '`' : '\\';
@@ -70,15 +99,14 @@ function fromOther(
   places: ReadonlyMap<string, string>,
   variables: ReadonlyMap<string, string>,
 ): string {
-  // FROM, flags, then the image; what is between them may be a continued line.
-  const found = /^(\s*FROM(?:(?:\s|[\\`]\r?\n)+--\S+)*(?:\s|[\\`]\r?\n)+)([^\s\\`]+)/i.exec(text);
+  const found = FROM.exec(text);
   const [all = '', before = '', image = ''] = found ?? [];
   const place = places.get(normalized(expanded(unquoted(image), variables)));
   return place === undefined ? text : `${before}${place}${text.slice(all.length)}`;
 }
 
 function copyFromOther(text: string, places: ReadonlyMap<string, string>): string {
-  return text.replace(/(\s--from=)([^\s\\`]+)/, (all, flag: string, image: string) => {
+  return text.replace(COPIED, (all, flag: string, image: string) => {
     const place = places.get(normalized(unquoted(image)));
     return place === undefined ? all : `${flag}${place}`;
   });

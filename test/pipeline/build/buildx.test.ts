@@ -127,7 +127,7 @@ describe('a build with buildx', () => {
       expect(during[0]).toMatch(/^docker-image:\/\/shipper-tmp:/);
       expect(targetOf(place.runs.at(-1)?.input ?? '').pull).toBeUndefined();
       expect(notes(place.ctx).at(-1)).toMatch(
-        /^app: base images are taken as they are in the engine/,
+        /^base images of app are taken as they are in the engine/,
       );
       // The name that was given for the build alone is gone.
       expect(fake.images.images.get(id)?.tags).toEqual(['flat:1']);

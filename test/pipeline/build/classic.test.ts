@@ -174,6 +174,22 @@ describe('a classic build', () => {
     );
   });
 
+  it('gives the engine the logins of its base images, and of no others', async () => {
+    const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
+    const auths = { 'h.example': auth('me:word>>?'), 'other.example': auth('no:no') };
+    const context = { Dockerfile: 'FROM h.example/a AS x\nFROM scratch\n' };
+    const work = async (place: Bench, builder: Builder, fake: FakeEngine) => {
+      await builder.build(place.ctx, ask(place));
+      const build = fake.requests.find(({ url }) => url.includes('/build?'));
+      const header = String(build?.headers['x-registry-config']);
+      expect(header).toMatch(/^[\w=-]+$/);
+      expect(JSON.parse(Buffer.from(header, 'base64').toString('utf8'))).toEqual({
+        'h.example': { username: 'me', password: 'word>>?' },
+      });
+    };
+    await withClassic(context, work, { DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) });
+  });
+
   it('fails with the words of the engine and the last lines', async () => {
     await withClassic(
       { Dockerfile: 'FROM scratch\nCOPY none /\n' },
