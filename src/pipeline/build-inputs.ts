@@ -5,6 +5,7 @@ import type { Context } from '../core/context.ts';
 import { isShipperError } from '../core/errors.ts';
 import { parseReference, withDefaultTag } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
+import { engineName } from '../transport/daemon-source.ts';
 import type { Transports } from '../transport/open.ts';
 import { findDockerfile } from './build/check-build.ts';
 import { keyOf } from './content-key.ts';
@@ -91,23 +92,54 @@ function engineOf({ system: { env }, request: { context, host } }: InputTools): 
   return [context, host, ...docker].map((word) => word ?? null);
 }
 
-/** What `images` name in their registries now; undefined where one of them cannot be asked. */
+/** What `images` name now, in their registries and in the engine; undefined where one is in neither. */
 async function baseDigests(
-  { transports }: InputTools,
+  tools: InputTools,
   ctx: Context,
   images: readonly string[],
-): Promise<readonly (readonly [string, string])[] | undefined> {
-  if (images.length === 0) return [];
+): Promise<readonly BaseDigests[] | undefined> {
+  const found = await Promise.all(
+    images.map(async (image) => {
+      const [registry, engine] = await Promise.all([
+        orUndefined(inRegistry(tools, ctx, image)),
+        orUndefined(inEngine(tools, ctx, image)),
+      ]);
+      return [image, registry ?? null, engine ?? null] as const;
+    }),
+  );
+  return found.every(([, registry, engine]) => registry !== null || engine !== null)
+    ? found
+    : undefined;
+}
+
+/** An image, its digest in its registry and its id in the engine: which of them a builder takes is its own affair. */
+type BaseDigests = readonly [image: string, registry: string | null, engine: string | null];
+
+async function inRegistry(
+  { transports }: InputTools,
+  ctx: Context,
+  image: string,
+): Promise<string | undefined> {
+  const reference = withDefaultTag(parseReference(image));
+  const { digest, tag = '' } = reference;
+  if (digest !== undefined) return digest;
+  const registry = await transports.registry();
+  return (await registry.resolve(ctx, reference, tag))?.digest;
+}
+
+async function inEngine(
+  { transports }: InputTools,
+  ctx: Context,
+  image: string,
+): Promise<string | undefined> {
+  const engine = await transports.engine();
+  return (await engine.inspectImage(ctx, engineName(image)))?.id;
+}
+
+/** A place that cannot be asked does not have it. */
+async function orUndefined<T>(asked: Promise<T | undefined>): Promise<T | undefined> {
   try {
-    const registry = await transports.registry();
-    const found = images.map(async (image) => {
-      const reference = withDefaultTag(parseReference(image));
-      const { digest, tag = '' } = reference;
-      const resolved = digest ?? (await registry.resolve(ctx, reference, tag))?.digest;
-      return resolved === undefined ? [] : [[image, resolved] as const];
-    });
-    const all = (await Promise.all(found)).flat();
-    return all.length === images.length ? all : undefined;
+    return await asked;
   } catch (error) {
     if (isShipperError(error, 'INTERRUPTED')) throw error;
     return undefined;

@@ -42,7 +42,8 @@ const CUT = { state: 'the connection was closed before the answer was complete' 
 
 const STATES: Readonly<Record<string, State>> = {
   ECONNREFUSED: { state: 'connection refused', hint: NETWORK },
-  ENOTFOUND: { state: 'the host name is not known', hint: NETWORK },
+  // A resolver's final word; where it cannot tell now it says EAI_AGAIN.
+  ENOTFOUND: { state: 'the host name is not known', hint: NETWORK, isFinal: true },
   EAI_AGAIN: { state: 'the host name cannot be looked up now', hint: NETWORK },
   EHOSTUNREACH: { state: 'there is no route to the host', hint: NETWORK },
   ENETUNREACH: { state: 'there is no route to its network', hint: NETWORK },
