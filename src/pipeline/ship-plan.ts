@@ -18,25 +18,36 @@ export function planOf(
     until,
     atomic,
     caps,
-    images: images.map((selected) => planned(selected, tags.get(selected.image.name) ?? [])),
+    images: images.map((selected) =>
+      planned(project.folder, selected, tags.get(selected.image.name) ?? []),
+    ),
   };
 }
 
-function planned({ image, isWanted, needs }: Selected, tags: readonly PlannedTag[]): PlannedImage {
+function planned(
+  folder: string,
+  { image, isWanted, needs }: Selected,
+  tags: readonly PlannedTag[],
+): PlannedImage {
   const { flatten } = image;
   return {
     name: image.name,
     wanted: isWanted,
     needs,
     kind: image.source.kind,
-    source: sourceText(image),
+    source: sourceText(folder, image),
     ...(flatten === undefined ? {} : { flatten: flattenPlan(flatten) }),
     tags,
   };
 }
 
-function sourceText({ source }: ProjectImage): string {
-  return source.kind === 'image' ? source.reference : source.build.context;
+/** A context as it stands in the file: relative to its folder where it lies below. */
+function sourceText(folder: string, { source }: ProjectImage): string {
+  if (source.kind === 'image') return source.reference;
+  const { context, contextKind } = source.build;
+  if (contextKind === 'remote') return context;
+  if (context === folder) return '.';
+  return context.startsWith(`${folder}/`) ? `.${context.slice(folder.length)}` : context;
 }
 
 function flattenPlan({

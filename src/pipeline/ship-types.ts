@@ -167,7 +167,7 @@ export interface PlannedImage {
   readonly wanted: boolean;
   readonly needs: readonly string[];
   readonly kind: 'build' | 'image';
-  /** The context of a build, or the image that exists. */
+  /** The context of a build (from the folder of the configuration where it lies there), or the image that exists. */
   readonly source: string;
   /** Absent where the image passes through unchanged. */
   readonly flatten?: { readonly keepBase?: string; readonly options: readonly string[] };
