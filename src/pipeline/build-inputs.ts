@@ -9,7 +9,7 @@ import { engineName } from '../transport/daemon-source.ts';
 import type { Transports } from '../transport/open.ts';
 import { findDockerfile } from './build/check-build.ts';
 import { keyOf } from './content-key.ts';
-import { contextDigest } from './context-digest.ts';
+import type { ContextDigests } from './context-digest.ts';
 import { imagesOf } from './dockerfile.ts';
 import type { ShipRequest } from './ship-types.ts';
 
@@ -20,6 +20,7 @@ export interface InputTools {
   readonly system: System;
   readonly transports: Transports;
   readonly request: ShipRequest;
+  readonly contexts: ContextDigests;
 }
 
 /**
@@ -39,14 +40,14 @@ export async function buildInputs(
   if (found === undefined) return undefined;
   const { text, path } = found;
   const names = image.needs.map((need) => need.as ?? need.image);
-  const contexts = new Set([...names, ...Object.keys(build.additionalContexts)]);
-  const images = imagesOf(text, { args: build.args, contexts });
+  const named = new Set([...names, ...Object.keys(build.additionalContexts)]);
+  const images = imagesOf(text, { args: build.args, contexts: named });
   const folders = folderContexts(build);
   if (images === undefined || folders === undefined) return undefined;
   const [bases, content, more] = await Promise.all([
     baseDigests(tools, ctx, images),
-    contextDigest(system, ctx, build.context, path),
-    Promise.all(folders.map(([, folder]) => contextDigest(system, ctx, folder, undefined))),
+    tools.contexts.of(ctx, build.context, path),
+    Promise.all(folders.map(([, folder]) => tools.contexts.of(ctx, folder, undefined))),
   ]);
   if (bases === undefined) return undefined;
   const { secrets, cacheFrom: _, cacheTo: __, context: ___, dockerfile: ____, ...choices } = build;

@@ -12,22 +12,31 @@ const SMALL_BYTES = 262_144;
 /** Files that are read at once. */
 const READS = 8;
 
-/** The digest of `folder`, hex. `dockerfile` is an absolute path, whose own ignore file wins over that of the folder. */
-export async function contextDigest(
-  system: System,
-  ctx: Context,
-  folder: string,
-  dockerfile: string | undefined,
-): Promise<string> {
-  // The Dockerfile itself counts for itself, wherever it lies.
-  const walk = new Walk(
-    system,
-    ctx,
-    folder,
-    await ignoreRules(system, folder, dockerfile, undefined),
-  );
-  const lines = await walk.run();
-  return createHash('sha256').update(lines.join('\n')).digest('hex');
+/** The digests of the contexts of a run: images that share a context have it read once. */
+export class ContextDigests {
+  readonly #system: System;
+  readonly #known = new Map<string, Promise<string>>();
+
+  constructor(system: System) {
+    this.#system = system;
+  }
+
+  /** The digest of `folder`, hex. `dockerfile` is an absolute path, whose own ignore file wins over that of the folder. */
+  async of(ctx: Context, folder: string, dockerfile: string | undefined): Promise<string> {
+    const own = dockerfile === undefined ? undefined : `${dockerfile}.dockerignore`;
+    const hasOwn = own !== undefined && (await this.#system.files.stat(own)) !== undefined;
+    const key = JSON.stringify([folder, hasOwn ? own : '']);
+    const digest = this.#known.get(key) ?? this.#digest(ctx, folder, dockerfile);
+    this.#known.set(key, digest);
+    return digest;
+  }
+
+  async #digest(ctx: Context, folder: string, dockerfile: string | undefined): Promise<string> {
+    // The Dockerfile itself counts for itself, wherever it lies.
+    const rules = await ignoreRules(this.#system, folder, dockerfile, undefined);
+    const lines = await new Walk(this.#system, ctx, folder, rules).run();
+    return createHash('sha256').update(lines.join('\n')).digest('hex');
+  }
 }
 
 class Walk {

@@ -1,10 +1,11 @@
 // Makes one image of a run: what is remembered is not made again; else it is built or found, and flattened.
 import type { ProjectImage } from '../config/types.ts';
-import type { Context } from '../core/context.ts';
+import { type Context, throwIfAborted } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Builder, BuildResult, ParentForm } from './build/builder.ts';
 import { buildInputs } from './build-inputs.ts';
 import { contentKey } from './content-key.ts';
+import type { ContextDigests } from './context-digest.ts';
 import { type Content, flattenInto, passInto, type StepTools } from './flatten-step.ts';
 import type { Selected } from './graph.ts';
 import type { Memory } from './memory.ts';
@@ -28,6 +29,7 @@ export interface Form {
 /** What an image is made with. */
 export interface MakerTools extends StepTools {
   readonly request: ShipRequest;
+  readonly contexts: ContextDigests;
   readonly gates: Gates;
   readonly memory: Memory;
   readonly version: string;
@@ -67,8 +69,11 @@ export class ImageMaker {
 
   /** `forms` are those of the images that it needs. */
   async make(ctx: Context, forms: ReadonlyMap<string, Form>): Promise<Form> {
-    const identity = await this.#identify(ctx, digestsOf(forms));
-    const known = await this.#recall(ctx, identity.key);
+    const { identity, known } = await this.#tools.gates.look(async () => {
+      throwIfAborted(ctx);
+      const found = await this.#identify(ctx, digestsOf(forms));
+      return { identity: found, known: await this.#recall(ctx, found.key) };
+    });
     if (known !== undefined) {
       this.#track.cache.build = this.#image.source.kind === 'build';
       this.#track.cache.flatten = this.#image.flatten !== undefined;

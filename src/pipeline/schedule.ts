@@ -24,14 +24,24 @@ export interface Work<Form, Result> {
 
 /** The turnstiles of a run. */
 export interface Gates {
+  /** What an image is and whether it is known: calls to registries and reading of contexts. */
+  readonly look: Gate;
   readonly build: Gate;
   readonly flatten: Gate;
   readonly push: Gate;
 }
 
+/** Images that are looked at side by side: hundreds would only wait for each other. */
+const LOOKS = 8;
+
 /** Gates with the given caps. */
 export function openGates(caps: ShipCaps): Gates {
-  return { build: gate(caps.build), flatten: gate(caps.flatten), push: gate(caps.push) };
+  return {
+    look: gate(LOOKS),
+    build: gate(caps.build),
+    flatten: gate(caps.flatten),
+    push: gate(caps.push),
+  };
 }
 
 /**

@@ -7,6 +7,7 @@ import type { System } from '../system/system.ts';
 import type { Transports } from '../transport/open.ts';
 import type { Builder } from './build/builder.ts';
 import { capsFor } from './caps.ts';
+import { ContextDigests } from './context-digest.ts';
 import { type Delivered, deliver, findRemembered } from './delivery.ts';
 import type { Selected } from './graph.ts';
 import { type Form, ImageMaker, type MakerTools } from './image-maker.ts';
@@ -99,6 +100,7 @@ export class ShipRun implements AsyncDisposable {
       media: mediaOf(request),
       cache: request.cache ?? `${folder}/cache`,
       request,
+      contexts: new ContextDigests(this.#system),
       gates: openGates(caps),
       memory,
       version: this.#parts.version,

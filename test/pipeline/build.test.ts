@@ -218,6 +218,23 @@ describe('beside each other', () => {
   });
 });
 
+describe('images that share a context', () => {
+  it('have it read once in a run', async () => {
+    await using place = await shipPlace(many(20), {});
+    place.write('Dockerfile', 'FROM scratch\n');
+    place.write('large', 'x'.repeat(1000));
+    const { files } = place.system;
+    let reads = 0;
+    const openRead: typeof files.openRead = (path) => {
+      if (path.endsWith('/large')) reads += 1;
+      return files.openRead(path);
+    };
+    place.changeSystem({ files: { ...files, openRead } });
+    expect((await place.ship({ until: 'push' })).outcome).toBe('done');
+    expect(reads).toBe(1);
+  });
+});
+
 describe('a run that is cancelled', () => {
   it.each([
     'build',
