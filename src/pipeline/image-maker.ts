@@ -53,6 +53,11 @@ interface Identity {
   readonly base: Origin | undefined;
 }
 
+/** The folder of an image in that of its run. Names of included files may hold what a path gives a meaning to. */
+export function imageFolder(folder: string, image: string): string {
+  return `${folder}/${encodeURIComponent(image)}`;
+}
+
 /** Makes one image. */
 export class ImageMaker {
   readonly #tools: MakerTools;
@@ -225,8 +230,7 @@ export class ImageMaker {
   }
 
   #ownFolder(): string {
-    // Names of included files may hold what a path or `oci:PATH` gives a meaning to.
-    return `${this.#tools.folder}/${encodeURIComponent(this.#image.name)}`;
+    return imageFolder(this.#tools.folder, this.#image.name);
   }
 }
 

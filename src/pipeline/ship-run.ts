@@ -10,7 +10,7 @@ import { capsFor } from './caps.ts';
 import { ContextDigests } from './context-digest.ts';
 import { type Delivered, deliver, findRemembered } from './delivery.ts';
 import type { Selected } from './graph.ts';
-import { type Form, ImageMaker, type MakerTools } from './image-maker.ts';
+import { type Form, ImageMaker, imageFolder, type MakerTools } from './image-maker.ts';
 import type { Memory } from './memory.ts';
 import type { Remembered } from './memory-file.ts';
 import { type PlannedTag, placesOf } from './places.ts';
@@ -144,10 +144,17 @@ export class ShipRun implements AsyncDisposable {
     const own = track.context(ctx);
     const tags = this.#tagsOf(name);
     const delivered = await deliver(this.#tools, own, selected, tags, form, track);
+    await this.#clear(name);
     if (this.#isAtomic || !this.#movesTags || !selected.isWanted) return delivered;
     const seen = await this.#publisher.publish(own, [{ name, tags, ...delivered }]);
     for (const sentence of seen) this.#note(sentence);
     return delivered;
+  }
+
+  /** Files of an image that is delivered, and that no other one is built on: disks are small. */
+  async #clear(image: string): Promise<void> {
+    if (this.#job.images.some(({ needs }) => needs.includes(image))) return;
+    await this.#system.files.remove(imageFolder(this.#job.folder, image));
   }
 
   /** Nothing moves before everything is ready. */

@@ -1,4 +1,6 @@
 // Images that are built, with a builder that is a function: order, parents, caps, failures, and what is not built again.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ShipperError } from '../../src/core/errors.ts';
@@ -215,6 +217,26 @@ describe('beside each other', () => {
       );
     };
     expect(at('i0', 'push', 'task.finished')).toBeLessThan(at('i1', 'build', 'task.finished'));
+  });
+});
+
+describe('files of a run', () => {
+  it('go as soon as nobody needs them', async () => {
+    await using place = await chain();
+    const pushed: string[] = [];
+    let left: string[] = [];
+    place.onEvent = ({ scope, ...event }) => {
+      if (event.type !== 'task.started' || event.title !== 'push') return;
+      pushed.push(scope.group ?? '');
+      const [run = ''] = place.leftovers();
+      left = readdirSync(join(place.its.place.tmp, run));
+    };
+    await place.ship({ jobs: 1 });
+    // When the last push begins, the first images are long pushed; `base` is needed by others to the end.
+    const [first] = pushed.filter((name) => name !== 'base');
+    expect(pushed.length).toBe(4);
+    expect(left).toContain('base');
+    expect(left).not.toContain(first);
   });
 });
 
