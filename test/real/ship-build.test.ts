@@ -1,14 +1,15 @@
 // `shipper ship` with builds on real engines: a base, an image on its flat form, everything pushed.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ShipReport } from '../../src/pipeline/ship-types.ts';
 import { ENGINE_KINDS, type RunningEngine } from './support/engines.ts';
 import { busyboxImage } from './support/images.ts';
 import type { RunningRegistry } from './support/registry.ts';
-import { run } from './support/run.ts';
+import { run, tryRun } from './support/run.ts';
 import { sharedEngine, sharedRegistry } from './support/shared.ts';
-import { imageNames, shipper } from './support/shipper.ts';
+import { imageNames, shipper, startShipper } from './support/shipper.ts';
 
 let registry: RunningRegistry;
 beforeAll(async () => {
@@ -85,5 +86,22 @@ images:
     expect([result.status, result.leftovers]).toEqual([1, []]);
     expect(`${result.stdout}${result.stderr}`).toMatch(/no rule to make target/);
     expect(result.stderr).toMatch(/Cannot build image "api": .*\b3\b/);
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends its builds on %s', async (signal) => {
+    write('base/Dockerfile', 'FROM busybox:base\nRUN sleep 301\n');
+    const { child, tmpdir, ended } = startShipper(engine, ['ship', '-C', folder]);
+    const bake = () => tryRun('pgrep', ['-f', `metadata-file=${tmpdir}`]);
+    await expect.poll(async () => (await bake()).status, { timeout: 30_000 }).toBe(0);
+    await sleep(1000);
+    child.kill(signal);
+    expect(await ended).toBe(signal === 'SIGINT' ? 130 : 143);
+    expect((await bake()).status).toBe(1);
+    expect(readdirSync(tmpdir)).toEqual([]);
+    const names = (await imageNames(engine)).filter((name) => !name.startsWith('<none>'));
+    expect(names).toEqual(before);
+    await expect
+      .poll(async () => (await tryRun('pgrep', ['-f', '^sleep 301$'])).status, { timeout: 20_000 })
+      .toBe(1);
   });
 });
