@@ -1,5 +1,6 @@
 // Builds by real builders: BuildKit through buildx on 26.1 with both stores, the classic builder on 20.10.
-import { chmodSync, symlinkSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Digest } from '../../src/core/digest.ts';
@@ -255,6 +256,59 @@ images:
       expect(await runIn(place, engine, source, 'ls', '-A', '/ctx')).toBe('a\n');
     }
     await engine.cli('rmi', 'built:1');
+  });
+});
+
+describe('BuildKit', () => {
+  it.each([
+    '20.10',
+    '26.1',
+  ] as const)('forwards an SSH agent on Docker Engine %s', async (engineKind) => {
+    const engine = await engineWithBase(engineKind);
+    const socket = join(engine.directory, 'agent.sock');
+    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
+    try {
+      await expect.poll(() => existsSync(socket)).toBe(true);
+      const files = {
+        'shipper.yaml': 'images: { app: { context: ., ssh: [default] } }',
+        Dockerfile: `FROM ${BASE}\nRUN --mount=type=ssh test -S "$SSH_AUTH_SOCK" && echo there > /agent\n`,
+      };
+      const env = { SSH_AUTH_SOCK: socket };
+      await using place = await buildPlace(engine, { files, env });
+      const { source } = await place.build('app');
+      expect(await runIn(place, engine, source, 'cat', '/agent')).toBe('there\n');
+      await engine.cli('rmi', 'built:1');
+    } finally {
+      agent.kill();
+    }
+  });
+
+  const TWO = {
+    'shipper.yaml': 'images: { app: { context: ., platforms: [linux/amd64, linux/arm64] } }',
+    Dockerfile: 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\n',
+    'amd64/a': 'amd64',
+    'arm64/a': 'arm64',
+  };
+
+  it('builds for several platforms where the store keeps them', async () => {
+    const engine = await engineWithBase('26.1-containerd');
+    await using place = await buildPlace(engine, { files: TWO });
+    const { source, platforms, digest } = await place.build('app');
+    expect(platforms).toEqual(['linux/amd64', 'linux/arm64']);
+    const outputs = [`oci:${place.folder}/flat`];
+    const flat = await flattenImage(place.system, place.ctx, { source, outputs });
+    expect(flat.images.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64']);
+    const index = await run('skopeo', ['inspect', '--raw', source]);
+    expect(sha256(Buffer.from(index))).toBe(digest);
+  });
+
+  it('refuses several platforms elsewhere', async () => {
+    const engine = await engineWithBase('26.1');
+    await using place = await buildPlace(engine, { files: TWO });
+    expect(await refusal(place.build('app'))).toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringMatching(/with "platforms": .* makes one platform at a time$/),
+    });
   });
 });
 

@@ -124,7 +124,9 @@ const HEALTHCHECK: Shape = {
   test: either(
     'a command, or a list that begins with CMD, CMD-SHELL or NONE',
     z.string(),
-    z.array(z.string()).min(1),
+    z
+      .array(z.string())
+      .min(1, 'must be a command, or a list that begins with CMD, CMD-SHELL or NONE'),
   ).describe('the probe: text for a shell, `[CMD, …]`, `[CMD-SHELL, text]`, `[NONE]`'),
   interval: duration.describe('between two probes; the first comes after one'),
   timeout: duration.describe('how long a probe may take'),

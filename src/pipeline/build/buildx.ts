@@ -142,7 +142,7 @@ class BuildxRun {
       output: output.wish,
       tags: output.tags,
       contexts: this.#contexts(parents),
-      noCache: this.#request.noCache ?? this.#build.noCache,
+      noCache: this.#request.noCache === true || this.#build.noCache,
       pull: this.#pull(parents),
     });
     const call = dockerCall(this.#options.media, ['buildx', 'bake', '--file', '-']);
@@ -171,7 +171,7 @@ class BuildxRun {
 
   /** An engine that is told to ask registries asks them for our temporary names as well, where nobody has them. */
   #pull({ places }: PlacedParents): boolean {
-    const isAsked = this.#request.pull ?? this.#build.pull;
+    const isAsked = this.#request.pull === true || this.#build.pull;
     const isPossible = this.#options.engine === undefined || places.size === 0;
     if (isAsked && !isPossible) {
       const { name } = this.#request.image;

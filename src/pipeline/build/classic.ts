@@ -94,8 +94,8 @@ function optionsOf(
   return {
     args: build.args,
     labels: build.labels,
-    noCache: noCache ?? build.noCache,
-    pull: pull ?? build.pull,
+    noCache: noCache === true || build.noCache,
+    pull: pull === true || build.pull,
     extraHosts: build.extraHosts.map((line) => line.replace('=', ':')),
     ulimits: build.ulimits,
     cacheFrom: build.cacheFrom.map((from) => /^type=registry,ref=(.+)$/.exec(from)?.[1] ?? from),

@@ -1,7 +1,9 @@
 // Chooses what builds: buildx where the docker command has it, else the classic builder of the engine.
 import { type Context, note } from '../../core/context.ts';
 import { ShipperError } from '../../core/errors.ts';
+import { findEndpoint } from '../../engine/endpoint.ts';
 import type { Engine, EngineFacts } from '../../engine/engine.ts';
+import { DEFAULT_SOCKET } from '../../engine/host.ts';
 import type { System } from '../../system/system.ts';
 import { Transports } from '../../transport/open.ts';
 import { sweepTemporaryNames } from '../../transport/temporary-names.ts';
@@ -22,15 +24,23 @@ export async function findBuilder(
   ctx: Context,
   options: BuilderOptions = {},
 ): Promise<Builder> {
-  const transports = new Transports(system, options);
+  const chosen = await withHost(system, options);
+  const transports = new Transports(system, chosen);
   try {
-    const builder = await choose(system, ctx, options, transports);
+    const builder = await choose(system, ctx, chosen, transports);
     note(ctx, 'info', `Builds run with ${builder.name}`);
     return { ...builder, [Symbol.asyncDispose]: () => transports[Symbol.asyncDispose]() };
   } catch (error) {
     await transports[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Where our engine is one that the docker command would not look for (rootless, of a desktop), it is told which. */
+async function withHost(system: System, options: BuilderOptions): Promise<BuilderOptions> {
+  const { origin, text } = await findEndpoint(system, options);
+  const isUsual = origin !== 'default' || text === `unix://${DEFAULT_SOCKET}`;
+  return isUsual || system.platform === 'win32' ? options : { ...options, host: text };
 }
 
 async function choose(
