@@ -66,9 +66,7 @@ describe('builds', () => {
     await using place = await chain();
     await place.ship();
     place.built.splice(0);
-    const started = Date.now();
     const report = await place.ship();
-    expect(Date.now() - started).toBeLessThan(2000);
     expect(place.built).toEqual([]);
     expect(new Set(report.images.map(({ status }) => status))).toEqual(new Set(['unchanged']));
     expect(report.images[0]?.cache).toMatchObject({ build: true, flatten: true });
@@ -173,15 +171,21 @@ describe('builds', () => {
 });
 
 describe('beside each other', () => {
-  it('builds that take a while take less than half of their sum', async () => {
+  it('builds run as many as there may be: each waits until four are there', async () => {
+    let begun = 0;
+    let open = () => {};
+    const four = new Promise<void>((resolve) => {
+      open = resolve;
+    });
     const build: FakeBuild = async ({ image }) => {
-      await sleep(800);
+      begun += 1;
+      if (begun === 4) open();
+      await four;
       return `${image.name}=1`;
     };
     await using place = await shipPlace(many(8), { build, system: { cores: 8 } });
-    const started = Date.now();
     expect((await place.ship()).outcome).toBe('done');
-    expect(Date.now() - started).toBeLessThan(0.5 * 8 * 800);
+    expect(begun).toBe(8);
   });
 
   it.each([1, 2, 3])('no more than %i builds run at once', async (jobs) => {

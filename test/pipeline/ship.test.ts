@@ -74,9 +74,7 @@ describe('two images that exist', () => {
     await using place = await twoImages();
     const first = await place.ship();
     const before = place.its.fake.requests.length;
-    const started = Date.now();
     const second = await place.ship();
-    expect(Date.now() - started).toBeLessThan(2000);
     expect(second.outcome).toBe('done');
     expect(second.images.map(({ status }) => status)).toEqual(['unchanged', 'unchanged']);
     expect(second.images.map(({ digest }) => digest)).toEqual(
