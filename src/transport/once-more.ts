@@ -3,9 +3,16 @@
 import { decompress } from '../blob/decompress.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { algorithmOf, shortDigest } from '../core/digest.ts';
-import { ShipperError } from '../core/errors.ts';
 import type { LayerTar, OpenOptions } from '../image/image.ts';
-import { createSpool, requireSpace, SpoolWriter, spoolStream } from '../system/spool.ts';
+import {
+  createSpool,
+  requireSpace,
+  SpoolWriter,
+  spoolStream,
+  type TempFile,
+} from '../system/spool.ts';
+import type { Codecs, System } from '../system/system.ts';
+import { codecsFor, gunzipInto, tooLarge } from './gunzip-layer.ts';
 import {
   type Claim,
   capped,
@@ -26,7 +33,7 @@ import {
 import { type Region, streamRegion } from './region.ts';
 import { type KnownBytes, rereadTar } from './reread.ts';
 import type { SpoolMode } from './spool-mode.ts';
-import { StoredTap } from './stored-tap.ts';
+import { StoredTap, type TapOptions } from './stored-tap.ts';
 
 /** Stored bytes that can be had from their start, any number of times. Dispose it. */
 export interface StoredBytesSource extends AsyncDisposable {
@@ -110,24 +117,17 @@ async function openSpooled(
   await requireSpace(system.files, system.tmpdir, stored, 'the decompressed layer');
   const spool = await createSpool(system);
   try {
-    const { digest } = facts.descriptor;
-    const meter = startTask(ctx, `decompress ${shortDigest(digest)}`, stored);
-    const tap = new StoredTap(ctx, source.stream(ctx), algorithmOf(digest), {
+    const meter = startTask(ctx, `decompress ${shortDigest(facts.descriptor.digest)}`, stored);
+    const tap: TapOptions = {
       ...(facts.hasStoredDigest ? { maxBytes: stored } : {}),
       tooLong: () => mismatch(`it has more than ${stored} bytes where the manifest says ${stored}`),
       onChunk: (chunk) => void meter.advance(chunk.length),
-    });
-    let size = 0;
-    try {
-      const { kind } = source;
-      const tar =
-        kind === 'plain' ? tap.bytes() : decompress(tap.bytes(), kind, Number.POSITIVE_INFINITY);
-      size = await spoolStream(system, ctx, spool, capped(tar, maxBytes));
-      const actual = await tap.finish();
-      if (facts.hasStoredDigest) requireDigest(actual, digest, 'digest');
-    } finally {
-      await tap.close();
-    }
+    };
+    const codecs = codecsFor(system, source.kind, stored);
+    const size =
+      codecs === undefined
+        ? await spoolHere(system, ctx, facts, source, tap, maxBytes, spool)
+        : await spoolBeside(system, codecs, ctx, facts, source, tap, maxBytes, spool);
     meter.finish();
     await source[Symbol.asyncDispose]();
     const region = { file: spool.file, offset: 0, size };
@@ -136,11 +136,55 @@ async function openSpooled(
       ctx,
       { ...facts, hasStoredDigest: false },
       { region, [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose]() },
+      codecs !== undefined,
     );
   } catch (error) {
     await spool[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Decompresses on Node's pool; the tar is hashed beside the planning, where it lies. */
+async function spoolHere(
+  system: System,
+  ctx: Context,
+  { descriptor: { digest }, hasStoredDigest }: LayerFacts,
+  source: StoredBytesSource,
+  options: TapOptions,
+  maxBytes: number,
+  spool: TempFile,
+): Promise<number> {
+  const tap = new StoredTap(ctx, source.stream(ctx), algorithmOf(digest), options);
+  try {
+    const { kind } = source;
+    const tar =
+      kind === 'plain' ? tap.bytes() : decompress(tap.bytes(), kind, Number.POSITIVE_INFINITY);
+    const size = await spoolStream(system, ctx, spool, capped(tar, maxBytes));
+    const actual = await tap.finish();
+    if (hasStoredDigest) requireDigest(actual, digest, 'digest');
+    return size;
+  } finally {
+    await tap.close();
+  }
+}
+
+/** Decompresses on a thread, which also hashes. */
+async function spoolBeside(
+  system: System,
+  codecs: Codecs,
+  ctx: Context,
+  { descriptor: { digest }, diffId, hasStoredDigest }: LayerFacts,
+  source: StoredBytesSource,
+  tap: TapOptions,
+  maxBytes: number,
+  spool: TempFile,
+): Promise<number> {
+  const stored = source.stream(ctx);
+  const claim = { digest, diffId };
+  const read = await gunzipInto(system, codecs, ctx, stored, claim, tap, maxBytes, spool);
+  if (hasStoredDigest) requireDigest(read.digest, digest, 'digest');
+  requireDigest(read.diffId, diffId, 'diff_id');
+  return read.size;
 }
 
 /** Only the headers are kept; the content is read again when it is wanted. */
@@ -247,12 +291,4 @@ function indexedLayer(
       await source[Symbol.asyncDispose]();
     },
   };
-}
-
-function tooLarge(maxBytes: number): ShipperError {
-  return new ShipperError(
-    'LIMIT_EXCEEDED',
-    `Cannot decompress a layer: it becomes more than ${maxBytes} bytes`,
-    { hint: 'The cap follows from --max-output: raise that if the image is to be trusted' },
-  );
 }
