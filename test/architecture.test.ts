@@ -65,7 +65,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // The certificates that Node trusts, which are a constant.
   'node:tls': /^registry\/dispatchers\.ts$/,
   'node:util': /^(?:blob|engine)\//,
-  'node:zlib': /^(?:system\/codec-threads\.ts$|blob\//,
+  'node:zlib': /^(?:blob\/|system\/codec-threads\.ts$)/,
 };
 
 /** Where `process` is known. In `compress.ts` it is the version of Node, for a message. */
