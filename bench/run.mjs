@@ -1,14 +1,16 @@
 // The benchmark: ratios against limits and peers, measured in one run.
 //
-//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [registry] [--runs N] [--write]
+//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [registry] [--runs N] [--parts ours,none,peers,ten] [--write]
 //
 // Without words: archive, memory and start. `daemon` wants DOCKER_HOST of a graph-driver engine that may be filled;
-// `large` makes a 10 GB archive; `registry` starts a docker-registry of its own and wants skopeo, and buildah or CRANE as peers. `--write` adds the figures to bench/RESULTS.md.
+// `large` makes a 10 GB archive; `registry` starts a docker-registry of its own and wants skopeo, and buildah or CRANE as peers;
+// `--parts` are those of it to run. `--write` adds the figures to bench/RESULTS.md.
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { makeArchive } from './make-archive.mjs';
 import { measure, median, megabytes, seconds, which } from './measure.mjs';
 import { benchRegistry } from './registry.mjs';
@@ -16,10 +18,16 @@ import { benchRegistry } from './registry.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = process.env.SHIPPER_BENCH_DIR ?? join(root, 'bench', '.work');
 const shipper = `${process.execPath} ${join(root, 'dist', 'bin.js')}`;
-const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const sections = words.filter((word) => Number.isNaN(Number(word)));
-const runsAt = process.argv.indexOf('--runs');
-const runs = runsAt < 0 ? 5 : Number(process.argv[runsAt + 1]);
+const { values: options, positionals: sections } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '5' },
+    parts: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const runs = Number(options.runs);
+const parts = options.parts?.split(',');
 const lines = [];
 
 function say(line) {
@@ -147,7 +155,7 @@ const ALL = {
   large: benchLarge,
   start: benchStart,
   daemon: benchDaemon,
-  registry: () => benchRegistry({ work, root, shipper, runs, say, archive }),
+  registry: () => benchRegistry({ work, root, shipper, runs, say, archive, parts }),
 };
 
 mkdirSync(work, { recursive: true });
@@ -160,5 +168,5 @@ for (const name of sections.length === 0 ? ['archive', 'memory', 'start'] : sect
     throw new Error(`There is no section ${name}: ${Object.keys(ALL).join(', ')}`);
   await section();
 }
-if (process.argv.includes('--write'))
+if (options.write)
   appendFileSync(join(root, 'bench', 'RESULTS.md'), `\n\`\`\`\n${lines.join('\n')}\n\`\`\`\n`);

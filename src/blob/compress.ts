@@ -1,20 +1,21 @@
 // Compressed streams whose bytes depend on the input and the level only: not on threads, chunks or time.
 import * as zlib from 'node:zlib';
 import { ShipperError } from '../core/errors.ts';
-import type { CompressedOutput, Compression, Compressor } from './compressor.ts';
+import type { CompressedOutput, Compression, Compressor, Deflate } from './compressor.ts';
 import { GzipCompressor } from './gzip.ts';
 
-/** Makes a compressor; undefined for `none`. */
+/** Makes a compressor; undefined for `none`. `deflate` is for gzip: by default Node's thread pool. */
 export function createCompressor(
   compression: Compression,
   jobs: number,
   output: CompressedOutput,
+  deflate?: Deflate,
 ): Compressor | undefined {
   switch (compression.kind) {
     case 'none':
       return undefined;
     case 'gzip':
-      return new GzipCompressor(compression.level, jobs, output);
+      return new GzipCompressor(compression.level, jobs, output, deflate);
     case 'zstd':
       return new ZstdCompressor(compression.level, jobs, output);
   }

@@ -14,5 +14,18 @@ export interface Compressor {
   finish(): Promise<void>;
 }
 
-/** Takes compressed bytes; called again only after it resolved. */
+/** Takes compressed bytes; called again only after it resolved. Their memory may be used again then. */
 export type CompressedOutput = (bytes: Uint8Array) => Promise<void>;
+
+/** A block to deflate, in memory that is shared with threads. */
+export interface DeflateJob {
+  readonly level: number;
+  /** The dictionary, then the block. */
+  readonly input: Uint8Array;
+  readonly dictionaryBytes: number;
+  /** Room for a block that grows. */
+  readonly output: Uint8Array;
+}
+
+/** Deflates a block so that it ends on a byte and is not the last one; resolves with the bytes of `output`. */
+export type Deflate = (job: DeflateJob) => Promise<number>;

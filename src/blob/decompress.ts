@@ -29,14 +29,18 @@ export async function* decompress(
         `Cannot decompress ${kind}: it becomes more than ${maxBytes} bytes`,
       );
     }
-    if (produced > RATIO_FROM_BYTES && produced > counter.bytes * LIMITS.compressionRatio) {
-      throw new ShipperError(
-        'LIMIT_EXCEEDED',
-        `Cannot decompress ${kind}: ${counter.bytes} bytes became more than ${produced}, which no honest stream does`,
-      );
-    }
+    requireRatio(kind, counter.bytes, produced);
     yield chunk;
   }
+}
+
+/** Throws `LIMIT_EXCEEDED` where so few bytes became so many that it is a bomb. */
+export function requireRatio(kind: 'gzip' | 'zstd', storedBytes: number, produced: number): void {
+  if (produced <= RATIO_FROM_BYTES || produced <= storedBytes * LIMITS.compressionRatio) return;
+  throw new ShipperError(
+    'LIMIT_EXCEEDED',
+    `Cannot decompress ${kind}: ${storedBytes} bytes became more than ${produced}, which no honest stream does`,
+  );
 }
 
 function decoded(

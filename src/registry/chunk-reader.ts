@@ -17,7 +17,8 @@ export class ChunkReader {
     while (size < bytes && (await this.#hasMore())) {
       const part = this.#left.subarray(0, bytes - size);
       this.#left = this.#left.subarray(part.length);
-      parts.push(part);
+      // Its memory may be used again once the next is asked for.
+      parts.push(Uint8Array.from(part));
       size += part.length;
     }
     // Whether this was the last chunk is known only by looking further.

@@ -65,8 +65,13 @@ class RegistryClient implements Registry {
     return isBlobThere(this.#session, ctx, repository, blob, false);
   }
 
-  blob(ctx: Context, repository: Repository, blob: BlobId): AsyncIterable<Uint8Array> {
-    return blobBytes(this.#session, ctx, repository, blob);
+  blob(
+    ctx: Context,
+    repository: Repository,
+    blob: BlobId,
+    isChecked = true,
+  ): AsyncIterable<Uint8Array> {
+    return blobBytes(this.#session, ctx, repository, blob, isChecked);
   }
 
   /** Two uploads of one blob at once are one after the other: the second finds it there (`faults.md` R36). */

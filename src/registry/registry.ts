@@ -16,7 +16,7 @@ export interface FetchedManifest {
 export interface BlobUpload {
   /**
    * Gives the bytes from `offset` on. Called again where an upload must be resumed or begun anew, and then gives the same
-   * bytes. Stop iterating to release it. A chunk must not change once it was given: it may still lie in a socket's queue.
+   * bytes. Stop iterating to release it. The memory of a chunk may be used again once the next is asked for.
    */
   open(offset: number): AsyncIterable<Uint8Array>;
   /** What the bytes are, where that is known before they were made; checked against what passes by. */
@@ -54,12 +54,13 @@ export interface Registry extends AsyncDisposable {
   ): Promise<boolean>;
   /**
    * The bytes of a blob in order. A cut is resumed where it happened; the iteration ends well only if size and digest of
-   * all bytes are right. Eight blobs of one host stream at once, others wait: read what was begun, or stop iterating.
+   * all bytes are right; the digest is left to the reader with `isChecked` false. Eight blobs of one host stream at once, others wait: read what was begun, or stop iterating.
    */
   blob(
     ctx: Context,
     repository: Repository,
     blob: Pick<Descriptor, 'digest' | 'size'>,
+    isChecked?: boolean,
   ): AsyncIterable<Uint8Array>;
   /** Stores a blob, unless `expected` is there already; resolves when the registry has all of it. */
   uploadBlob(

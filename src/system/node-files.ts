@@ -74,7 +74,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** Turns the failure of a system call into an error that names the path. */
-function fileError(verb: string, path: string, error: unknown): ShipperError {
+export function fileError(verb: string, path: string, error: unknown): ShipperError {
   if (isShipperError(error)) return error;
   const code = errorName(error as NodeJS.ErrnoException);
   const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error));

@@ -161,7 +161,7 @@ async function listOrNothing(files: Files, folder: string): Promise<readonly str
 }
 
 /** What may be written before the free space is asked for again, so that no disk is filled to its last byte. */
-class Room {
+export class Room {
   readonly #files: Files;
   readonly #folder: string;
   #left = 0;
@@ -176,6 +176,11 @@ class Room {
     if (bytes > this.#left) return false;
     this.#left -= bytes;
     return true;
+  }
+
+  /** Gives back what was taken and not written. */
+  give(bytes: number): void {
+    this.#left += bytes;
   }
 
   /** Takes `bytes` of what the disk has now; rejects with `NO_SPACE`. */

@@ -186,6 +186,8 @@ export interface Threads {
   hasher(algorithm: DigestAlgorithm, bytes?: number): StreamHasher;
   /** Hashes `length` bytes of an open file from `offset`, beside other such jobs, and returns hex. */
   hashFile(job: HashFileJob): Promise<string>;
+  /** Undefined where this Node has no zlib that works so: there is its own thread pool then. */
+  readonly codecs: Codecs | undefined;
   /** Ends the threads that do nothing. Harmless to others who use the same System. */
   close(): Promise<void>;
 }
@@ -206,4 +208,45 @@ export interface StreamHasher {
   /** Hex of all that was given. */
   digest(): Promise<string>;
   close(): void;
+}
+
+/** Zlib on threads, in memory that is used again. */
+export interface Codecs {
+  /** Deflates one block; returns how many bytes of `output` it has. */
+  deflate(job: DeflateJob): Promise<number>;
+  /** Begins a gzip stream; says how its stored bytes and its tar are hashed. */
+  gunzip(stored: DigestAlgorithm, tar: DigestAlgorithm): GunzipStream;
+}
+
+/** A block for `Codecs.deflate`. The memory is shared, and is not touched before that resolves. */
+export interface DeflateJob {
+  readonly level: number;
+  /** The dictionary, then the block. */
+  readonly input: Uint8Array;
+  readonly dictionaryBytes: number;
+  /** Room for a block that grows. */
+  readonly output: Uint8Array;
+}
+
+/** A gzip stream that a thread hashes, decompresses and hashes again. Close it. */
+export interface GunzipStream {
+  /**
+   * Decompresses `input` as far as there is room in `target`; `isLast` says that nothing follows. Rejects with
+   * `BAD_COMPRESSION`, and as `WritableFile.write`. One call at a time, in memory that is shared.
+   */
+  step(
+    input: Uint8Array,
+    target: Uint8Array | FileSpace,
+    isLast: boolean,
+  ): Promise<{ readonly consumed: number; readonly produced: number }>;
+  /** Hex of all bytes that were taken and given. */
+  digests(): Promise<{ readonly stored: string; readonly tar: string }>;
+  close(): void;
+}
+
+/** A place in a file, and how many bytes may be written there. */
+export interface FileSpace {
+  readonly file: WritableFile;
+  readonly position: number;
+  readonly room: number;
 }

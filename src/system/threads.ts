@@ -1,11 +1,12 @@
 // Hashing off the main thread: SHA-256 is a third of the work of a flatten.
 import { createHash } from 'node:crypto';
 import { readSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import { interruption } from '../core/context.ts';
 import type { DigestAlgorithm } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { orAborted } from '../core/until-aborted.ts';
+import { AskedThread } from './asked-thread.ts';
+import { CodecThreads, hasStepwiseZlib } from './codec-threads.ts';
 import { type HashReply, type HashRequest, hashWorker } from './hash-worker.ts';
 import type { HashFileJob, StreamHasher, Threads } from './system.ts';
 
@@ -37,7 +38,10 @@ export function nodeThreads(cores: number): Threads {
     return started;
   };
 
+  const codecs = hasStepwiseZlib() ? new CodecThreads(cores) : undefined;
+
   return {
+    codecs,
     warm() {
       if (fileThreads.length > 0) return;
       fileThreads.push(new HashThread());
@@ -58,7 +62,7 @@ export function nodeThreads(cores: number): Threads {
       fileThreads = fileThreads.filter((thread) => !ended.includes(thread));
       if (spare !== undefined) ended.push(spare);
       spare = undefined;
-      await Promise.all(ended.map((thread) => thread.end()));
+      await Promise.all([...ended.map((thread) => thread.end()), codecs?.close()]);
     },
   };
 }
@@ -86,39 +90,18 @@ function hashFileHere({ fd, offset, length, algorithm }: HashFileJob): string {
   return hash.digest('hex');
 }
 
-interface Waiter {
-  readonly resolve: (reply: HashReply) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** One worker and the answers that are awaited from it. */
+/** One worker that hashes. */
 class HashThread {
-  readonly #worker: Worker;
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #thread = new AskedThread<HashRequest, HashReply>(hashWorker, 'hash');
   /** Files in the order in which the thread takes them. */
   readonly #jobs: { readonly length: number }[] = [];
-  #lastId = 0;
-  #failure: ShipperError | undefined;
-
-  constructor() {
-    this.#worker = new Worker(`(${hashWorker.toString()})()`, {
-      eval: true,
-      execArgv: [],
-      env: {},
-      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
-    });
-    this.#worker.unref();
-    this.#worker.on('message', (reply: HashReply) => this.#settle(reply));
-    this.#worker.on('error', (error) => this.#fail(threadFailure(error)));
-    this.#worker.on('exit', () => this.#fail('the thread has ended'));
-  }
 
   get hasEnded(): boolean {
-    return this.#failure !== undefined;
+    return this.#thread.hasEnded;
   }
 
   stream(algorithm: DigestAlgorithm): StreamHasher {
-    this.#worker.postMessage({ kind: 'start', algorithm } satisfies HashRequest);
+    this.#thread.tell({ kind: 'start', algorithm });
     return {
       update: async (chunk) => {
         await this.#ask((id) => ({ kind: 'update', id, chunk }));
@@ -167,40 +150,12 @@ class HashThread {
   }
 
   async end(): Promise<void> {
-    await this.#worker.terminate();
+    await this.#thread.end();
   }
 
-  #ask(make: (id: number) => HashRequest): Promise<HashReply> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#lastId += 1;
-    const id = this.#lastId;
-    // The process must not end while an answer is awaited.
-    if (this.#waiters.size === 0) this.#worker.ref();
-    return new Promise((resolve, reject) => {
-      this.#waiters.set(id, { resolve, reject });
-      this.#worker.postMessage(make(id));
-    });
+  async #ask(make: (id: number) => HashRequest): Promise<HashReply> {
+    const reply = await this.#thread.ask(make);
+    if (reply.error === undefined) return reply;
+    throw new ShipperError('SOURCE_CHANGED', `Cannot hash: ${reply.error}`);
   }
-
-  #settle(reply: HashReply): void {
-    const waiter = this.#waiters.get(reply.id);
-    this.#waiters.delete(reply.id);
-    if (this.#waiters.size === 0) this.#worker.unref();
-    if (reply.error === undefined) waiter?.resolve(reply);
-    else waiter?.reject(new ShipperError('SOURCE_CHANGED', `Cannot hash: ${reply.error}`));
-  }
-
-  #fail(reason: string): void {
-    this.#failure ??= new ShipperError('IO', `Cannot hash: ${reason}`);
-    for (const waiter of this.#waiters.values()) waiter.reject(this.#failure);
-    this.#waiters.clear();
-  }
-}
-
-/** A thread needs descriptors of its own. */
-function threadFailure({ message }: Error): string {
-  const [scarce] = /\bE[MN]FILE\b/.exec(message) ?? [];
-  return scarce === undefined
-    ? `the thread failed: ${message}`
-    : `no thread can be started: too many open files (${scarce})`;
 }

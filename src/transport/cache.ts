@@ -58,6 +58,26 @@ export class LayerCache {
     });
   }
 
+  /**
+   * A layer whose headers are all that is wanted: its tape, and its stored bytes with their digest not checked. Undefined
+   * where one of the two is missing.
+   */
+  async headers(facts: LayerFacts): Promise<(OpenRegion & { readonly tape: Tape }) | undefined> {
+    const { files } = this.#system;
+    const { digest, size } = facts.descriptor;
+    const path = this.#blobPath(digest);
+    if ((await files.lstat(path))?.kind !== 'file') return undefined;
+    const file = await openOrNothing(this.#system, path);
+    const tape = file?.size === size ? await this.tape(facts) : undefined;
+    if (file === undefined || tape === undefined) {
+      await file?.close();
+      return undefined;
+    }
+    await files.touch(path);
+    const region = { file, offset: 0, size };
+    return { region, tape, [Symbol.asyncDispose]: () => file.close() };
+  }
+
   /** The tape of a layer; undefined where there is none. */
   async tape(facts: LayerFacts): Promise<Tape | undefined> {
     const { files } = this.#system;

@@ -8,8 +8,9 @@ import { ShipperError } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
 import { type Tape, TapeRecorder } from '../tar/tape.ts';
 import { ChunkPipe } from './chunk-pipe.ts';
+import { codecsFor, type Gunzipped, gunzipPast, tooLarge } from './gunzip-layer.ts';
 import type { KnownBytes } from './reread.ts';
-import { StoredTap } from './stored-tap.ts';
+import { StoredTap, type TapOptions } from './stored-tap.ts';
 
 /** What a layer claims to be. */
 export interface Claim {
@@ -46,42 +47,66 @@ export async function indexLayer(
 ): Promise<Indexed> {
   const title = `read ${shortDigest(claim.digest ?? claim.diffId)}`;
   const meter = startTask(ctx, title, claim.size);
-  const tap = new StoredTap(ctx, stored, algorithmOf(claim.digest ?? claim.diffId), {
+  const tap: TapOptions = {
     ...(claim.size === undefined ? {} : { maxBytes: claim.size }),
     tooLong: () => wrongSize(`more than ${claim.size}`, claim),
     onChunk(chunk) {
       meter.advance(chunk.length);
       return options.keep?.(chunk);
     },
-  });
-  const hasher = tarHasher(system, claim);
+  };
   try {
-    const tar =
-      kind === 'plain' ? tap.bytes() : decompress(tap.bytes(), kind, Number.POSITIVE_INFINITY);
-    const tape = await record(capped(tar, options.maxBytes), hasher);
-    const digest = await tap.finish();
-    if (claim.size !== undefined && tap.size !== claim.size) throw wrongSize(`${tap.size}`, claim);
-    if (claim.digest !== undefined) requireDigest(digest, claim.digest, 'digest');
-    const diffId = digestFromHex(algorithmOf(claim.diffId), await hasher.digest());
-    requireDigest(diffId, claim.diffId, 'diff_id');
+    const codecs = codecsFor(system, kind, claim.size ?? 0);
+    const recorder = new TapeRecorder(fastPacker);
+    const read =
+      codecs === undefined
+        ? await recordHere(system, ctx, stored, kind, claim, tap, options.maxBytes, recorder)
+        : await gunzipPast(codecs, ctx, stored, claim, tap, options.maxBytes, (piece) =>
+            recorder.push(piece),
+          );
+    if (claim.size !== undefined && read.storedSize !== claim.size)
+      throw wrongSize(`${read.storedSize}`, claim);
+    if (claim.digest !== undefined) requireDigest(read.digest, claim.digest, 'digest');
+    requireDigest(read.diffId, claim.diffId, 'diff_id');
+    const tape = recorder.finish();
     meter.finish();
-    return { tape, known: { kind, digest, size: tap.size, tarSize: tape.size } };
+    const { digest, storedSize: size } = read;
+    return { tape, known: { kind, digest, size, tarSize: tape.size } };
   } catch (error) {
     meter.finish('failed');
     throw error;
+  }
+}
+
+/** On this thread and Node's pool. */
+async function recordHere(
+  system: System,
+  ctx: Context,
+  stored: AsyncIterable<Uint8Array>,
+  kind: KnownBytes['kind'],
+  claim: Claim,
+  options: TapOptions,
+  maxBytes: number,
+  recorder: TapeRecorder,
+): Promise<Gunzipped> {
+  const tap = new StoredTap(ctx, stored, algorithmOf(claim.digest ?? claim.diffId), options);
+  const hasher = tarHasher(system, claim);
+  let size = 0;
+  try {
+    const tar =
+      kind === 'plain' ? tap.bytes() : decompress(tap.bytes(), kind, Number.POSITIVE_INFINITY);
+    for await (const chunk of capped(tar, maxBytes)) {
+      recorder.push(chunk);
+      size += chunk.length;
+      await hasher.update(chunk);
+    }
+    const digest = await tap.finish();
+    const diffId = digestFromHex(algorithmOf(claim.diffId), await hasher.digest());
+    return { digest, storedSize: tap.size, diffId, size };
   } finally {
     hasher.close();
     await tap.close();
   }
-}
-
-async function record(tar: AsyncIterable<Uint8Array>, hasher: TarHasher): Promise<Tape> {
-  const recorder = new TapeRecorder(fastPacker);
-  for await (const chunk of tar) {
-    recorder.push(chunk);
-    await hasher.update(chunk);
-  }
-  return recorder.finish();
 }
 
 function wrongSize(many: string, { size }: Claim): ShipperError {
@@ -140,11 +165,7 @@ export async function* capped(
   for await (const chunk of tar) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
-      throw new ShipperError(
-        'LIMIT_EXCEEDED',
-        `Cannot decompress a layer: it becomes more than ${maxBytes} bytes`,
-        { hint: 'The cap follows from --max-output: raise that if the image is to be trusted' },
-      );
+      throw tooLarge(maxBytes);
     }
     yield chunk;
   }

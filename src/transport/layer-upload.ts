@@ -2,13 +2,16 @@
 // upload must be begun again, the layer is made again, which gives the same bytes.
 import type { Compression } from '../blob/compressor.ts';
 import type { Context } from '../core/context.ts';
+import type { Digest } from '../core/digest.ts';
 import { bug } from '../core/errors.ts';
-import type { LayerProducer } from '../image/image.ts';
+import type { Descriptor, LayerProducer } from '../image/image.ts';
 import type { BlobUpload } from '../registry/registry.ts';
 import type { System } from '../system/system.ts';
 import { inSequence } from './chunk-pipe.ts';
 import { Handoff } from './handoff.ts';
-import { type StoredBytes, storeLayer } from './store-layer.ts';
+import { type MadeBytes, makeLayer, type StoredBytes } from './store-layer.ts';
+
+type BlobId = Pick<Descriptor, 'digest' | 'size'>;
 
 /** One layer on its way to a registry. */
 export class LayerUpload implements BlobUpload {
@@ -17,7 +20,9 @@ export class LayerUpload implements BlobUpload {
   readonly #layer: LayerProducer;
   readonly #compression: Compression;
   readonly #jobs: number;
-  #stored: StoredBytes | undefined;
+  #made: MadeBytes | undefined;
+  /** Whether bytes were given before. */
+  #isAgain = false;
 
   constructor(
     system: System,
@@ -33,10 +38,18 @@ export class LayerUpload implements BlobUpload {
     this.#jobs = jobs;
   }
 
-  /** What was made, once it was made to its end. */
-  stored(): StoredBytes {
-    if (this.#stored === undefined) throw bug('a layer was uploaded before it was made');
-    return this.#stored;
+  /**
+   * What was made, once it was made to its end and sent as `sent`. A layer that was made once was hashed as it was sent only;
+   * one that was made again must have become the same, or undefined is returned.
+   */
+  stored(sent: BlobId): StoredBytes | undefined {
+    if (this.#made === undefined) throw bug('a layer was uploaded before it was made');
+    const { diffId, size, digest = this.#digest(diffId, sent) } = this.#made;
+    return digest === sent.digest && size === sent.size ? { diffId, digest, size } : undefined;
+  }
+
+  #digest(diffId: Digest, sent: BlobId): Digest {
+    return this.#compression.kind === 'none' ? diffId : sent.digest;
   }
 
   async *open(offset: number): AsyncGenerator<Uint8Array, void, undefined> {
@@ -52,10 +65,10 @@ export class LayerUpload implements BlobUpload {
 
   /** Never rejects: what goes wrong is told to the reader. */
   async #make(body: Handoff, offset: number): Promise<void> {
-    // What was not compressed lies in memory that is used again, and a chunk may wait in a socket's queue.
-    const isOwn = this.#compression.kind !== 'none';
+    const isAgain = this.#isAgain;
+    this.#isAgain = true;
     const put = async (bytes: Uint8Array): Promise<void> => {
-      if (bytes.length > 0) await body.put(isOwn ? bytes : bytes.slice());
+      if (bytes.length > 0) await body.put(bytes);
     };
     let at = 0;
     const write = inSequence((bytes) => {
@@ -64,13 +77,14 @@ export class LayerUpload implements BlobUpload {
       return put(rest);
     });
     try {
-      this.#stored = await storeLayer(
+      this.#made = await makeLayer(
         this.#system,
         this.#ctx,
         this.#layer,
         this.#compression,
         this.#jobs,
         write,
+        isAgain,
       );
       body.end();
     } catch (error) {

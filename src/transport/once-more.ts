@@ -1,57 +1,18 @@
 // A layer that is read from its start each time: decompressed into a file, kept as stored, or fetched again, as the run has
 // it (`spool-mode.ts`).
-import { decompress } from '../blob/decompress.ts';
-import { type Context, startTask } from '../core/context.ts';
-import { algorithmOf, shortDigest } from '../core/digest.ts';
-import { ShipperError } from '../core/errors.ts';
+
+import type { Context } from '../core/context.ts';
 import type { LayerTar, OpenOptions } from '../image/image.ts';
-import { createSpool, requireSpace, SpoolWriter, spoolStream } from '../system/spool.ts';
-import {
-  type Claim,
-  capped,
-  type Indexed,
-  indexLayer,
-  mismatch,
-  requireDigest,
-} from './index-layer.ts';
+import { createSpool, requireSpace, SpoolWriter } from '../system/spool.ts';
+import { tooLarge } from './gunzip-layer.ts';
+import { type Claim, type Indexed, indexLayer } from './index-layer.ts';
 import type { LayerOpener } from './layer-opener.ts';
 import { openOverflow } from './overflow.ts';
-import {
-  type BesideCheck,
-  checkBeside,
-  inLayer,
-  type LayerFacts,
-  openPlain,
-} from './plain-layer.ts';
-import { type Region, streamRegion } from './region.ts';
-import { type KnownBytes, rereadTar } from './reread.ts';
+import { type BesideCheck, checkBeside, inLayer, type LayerFacts } from './plain-layer.ts';
+import { rereadTar } from './reread.ts';
 import type { SpoolMode } from './spool-mode.ts';
-import { StoredTap } from './stored-tap.ts';
-
-/** Stored bytes that can be had from their start, any number of times. Dispose it. */
-export interface StoredBytesSource extends AsyncDisposable {
-  readonly kind: KnownBytes['kind'];
-  /** Where they lie in a file. */
-  readonly region: Region | undefined;
-  stream(ctx: Context): AsyncIterable<Uint8Array>;
-}
-
-/** Chunks of the second reading: many layers are read side by side. */
-const REREAD_BYTES = 262_144;
-
-/** Stored bytes in a file, as a source; takes over whatever `close` lets go of. */
-export function regionSource(
-  kind: KnownBytes['kind'],
-  region: Region,
-  close: () => PromiseLike<void>,
-): StoredBytesSource {
-  return {
-    kind,
-    region,
-    stream: (ctx) => streamRegion(ctx, region, 0, REREAD_BYTES),
-    [Symbol.asyncDispose]: close,
-  };
-}
+import { openSpooled } from './spooled-layer.ts';
+import { regionSource, type StoredBytesSource } from './stored-source.ts';
 
 /** Opens the layer; takes `source` over. */
 export async function openOnceMore(
@@ -96,51 +57,6 @@ function releasing<T extends LayerTar>(layer: T, release: () => void): T {
       await layer[Symbol.asyncDispose]();
     },
   };
-}
-
-/** The tar in a temporary file, with the stored bytes checked on the way. */
-async function openSpooled(
-  { system }: LayerOpener,
-  ctx: Context,
-  facts: LayerFacts,
-  source: StoredBytesSource,
-  { maxBytes = Number.POSITIVE_INFINITY }: OpenOptions,
-): Promise<LayerTar> {
-  const stored = facts.hasStoredDigest ? facts.descriptor.size : (source.region?.size ?? 0);
-  await requireSpace(system.files, system.tmpdir, stored, 'the decompressed layer');
-  const spool = await createSpool(system);
-  try {
-    const { digest } = facts.descriptor;
-    const meter = startTask(ctx, `decompress ${shortDigest(digest)}`, stored);
-    const tap = new StoredTap(ctx, source.stream(ctx), algorithmOf(digest), {
-      ...(facts.hasStoredDigest ? { maxBytes: stored } : {}),
-      tooLong: () => mismatch(`it has more than ${stored} bytes where the manifest says ${stored}`),
-      onChunk: (chunk) => void meter.advance(chunk.length),
-    });
-    let size = 0;
-    try {
-      const { kind } = source;
-      const tar =
-        kind === 'plain' ? tap.bytes() : decompress(tap.bytes(), kind, Number.POSITIVE_INFINITY);
-      size = await spoolStream(system, ctx, spool, capped(tar, maxBytes));
-      const actual = await tap.finish();
-      if (facts.hasStoredDigest) requireDigest(actual, digest, 'digest');
-    } finally {
-      await tap.close();
-    }
-    meter.finish();
-    await source[Symbol.asyncDispose]();
-    const region = { file: spool.file, offset: 0, size };
-    return await openPlain(
-      system,
-      ctx,
-      { ...facts, hasStoredDigest: false },
-      { region, [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose]() },
-    );
-  } catch (error) {
-    await spool[Symbol.asyncDispose]();
-    throw error;
-  }
 }
 
 /** Only the headers are kept; the content is read again when it is wanted. */
@@ -222,7 +138,8 @@ async function checkStored(
   return region && (await checkBeside(system, ctx, region, claims));
 }
 
-function indexedLayer(
+/** A layer of which the headers are known; takes `source` over. */
+export function indexedLayer(
   { system, spooling }: LayerOpener,
   facts: LayerFacts,
   source: StoredBytesSource,
@@ -247,12 +164,4 @@ function indexedLayer(
       await source[Symbol.asyncDispose]();
     },
   };
-}
-
-function tooLarge(maxBytes: number): ShipperError {
-  return new ShipperError(
-    'LIMIT_EXCEEDED',
-    `Cannot decompress a layer: it becomes more than ${maxBytes} bytes`,
-    { hint: 'The cap follows from --max-output: raise that if the image is to be trusted' },
-  );
 }

@@ -58,12 +58,11 @@ class RegistrySink implements ImageSink {
     const { jobs, family } = this.#options;
     const upload = new LayerUpload(this.#system, ctx, layer, compression, jobs);
     const sent = await this.#registry.uploadBlob(ctx, this.#home, upload);
-    const stored = upload.stored();
-    if (stored.digest === sent.digest && stored.size === sent.size)
-      return describeLayer(stored, compression, family);
+    const stored = upload.stored(sent);
+    if (stored !== undefined) return describeLayer(stored, compression, family);
     throw new ShipperError(
       'SOURCE_CHANGED',
-      `Cannot write ${this.name}: the layer was ${stored.digest} and then ${sent.digest}: the source changed while it was read`,
+      `Cannot write ${this.name}: the layer became another one than ${sent.digest} when it was made again: the source changed while it was read`,
     );
   };
 

@@ -98,7 +98,7 @@ class RegistryContent implements ContentStore {
   };
 
   layer(descriptor: Descriptor, diffId: Digest, index: number): Layer {
-    const fetch = (ctx: Context) => this.#registry.blob(ctx, this.#repository, descriptor);
+    const fetch = (ctx: Context) => this.#registry.blob(ctx, this.#repository, descriptor, false);
     const layer = streamedLayer(this.#opener, { descriptor, diffId, index, fetch });
     return { ...layer, origin: this.#repository };
   }

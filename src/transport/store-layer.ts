@@ -1,7 +1,7 @@
 // Produces a layer and stores it: hashed, compressed and written at the same time.
 import { createHash } from 'node:crypto';
 import { checkCompression, createCompressor } from '../blob/compress.ts';
-import type { Compression } from '../blob/compressor.ts';
+import type { Compression, Deflate } from '../blob/compressor.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { type Digest, digestFromHex } from '../core/digest.ts';
 import { bug, ShipperError } from '../core/errors.ts';
@@ -20,6 +20,9 @@ export interface StoredBytes {
   readonly size: number;
 }
 
+/** A layer of less is compressed before threads for it have started. */
+const THREAD_FROM_BYTES = 8_388_608;
+
 /** Produces a layer once and stores it. `write` is undefined to compute digests only. */
 export async function storeLayer(
   system: System,
@@ -29,8 +32,36 @@ export async function storeLayer(
   jobs: number,
   write: PositionedWriter | undefined,
 ): Promise<StoredBytes> {
+  const {
+    diffId,
+    digest = diffId,
+    size,
+  } = await makeLayer(system, ctx, producer, compression, jobs, write);
+  return { diffId, digest, size };
+}
+
+/** What was made of a layer. */
+export interface MadeBytes extends Omit<StoredBytes, 'digest'> {
+  /** Undefined where the tar is stored as it is, and where `isHashed` was false. */
+  readonly digest: Digest | undefined;
+}
+
+/** As {@link storeLayer}, for a writer that may hash the bytes itself: `isHashed` is false then. */
+export async function makeLayer(
+  system: System,
+  ctx: Context,
+  producer: LayerProducer,
+  compression: Compression,
+  jobs: number,
+  write: PositionedWriter | undefined,
+  isHashed = true,
+): Promise<MadeBytes> {
   checkCompression(compression);
-  const stored = storage(compression, jobs, write);
+  const isLarge = producer.size >= THREAD_FROM_BYTES && system.cores > 1;
+  const { codecs } = system.threads;
+  const deflate: Deflate | undefined =
+    isLarge && codecs !== undefined ? (job) => codecs.deflate(job) : undefined;
+  const stored = storage(compression, jobs, write, isHashed, deflate);
   const hasher = system.threads.hasher('sha256', producer.size);
   const meter = startTask(
     ctx,
@@ -46,7 +77,7 @@ export async function storeLayer(
     await stored.finish();
     const diffId = digestFromHex('sha256', await hasher.digest());
     meter.finish();
-    return { diffId, digest: stored.digest() ?? diffId, size: stored.size() };
+    return { diffId, digest: stored.digest(), size: stored.size() };
   } catch (error) {
     meter.finish('failed');
     throw error;
@@ -76,6 +107,8 @@ function storage(
   compression: Compression,
   jobs: number,
   write: PositionedWriter | undefined,
+  isHashed: boolean,
+  deflate: Deflate | undefined,
 ): Storage {
   let size = 0;
   const store = (bytes: Uint8Array): Promise<void> => {
@@ -91,17 +124,22 @@ function storage(
       size: () => size,
     };
   }
-  const hash = createHash('sha256');
-  const compressor = createCompressor(compression, jobs, (bytes) => {
-    hash.update(bytes);
-    return store(bytes);
-  });
+  const hash = isHashed ? createHash('sha256') : undefined;
+  const compressor = createCompressor(
+    compression,
+    jobs,
+    (bytes) => {
+      hash?.update(bytes);
+      return store(bytes);
+    },
+    deflate,
+  );
   if (compressor === undefined) throw bug(`no compressor for ${compression.kind}`);
   return {
     // The compressor wants its chunks one after the other.
     take: inSequence((chunk) => compressor.take(chunk)),
     finish: () => compressor.finish(),
-    digest: () => digestFromHex('sha256', hash.digest('hex')),
+    digest: () => hash && digestFromHex('sha256', hash.digest('hex')),
     size: () => size,
   };
 }

@@ -6,9 +6,10 @@ import { ShipperError } from '../core/errors.ts';
 import type { Layer, LayerTar, OpenOptions } from '../image/image.ts';
 import { mismatch } from './index-layer.ts';
 import type { LayerOpener } from './layer-opener.ts';
-import { openOnceMore, regionSource } from './once-more.ts';
+import { openOnceMore } from './once-more.ts';
 import { inLayer, type LayerFacts, type OpenRegion, openPlain } from './plain-layer.ts';
 import { readRegion, streamRegion } from './region.ts';
+import { regionSource } from './stored-source.ts';
 
 export type { OpenRegion } from './plain-layer.ts';
 

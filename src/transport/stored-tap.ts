@@ -12,6 +12,8 @@ export interface TapOptions {
   /** Most bytes that there may be; `tooLong` makes the error. */
   readonly maxBytes?: number;
   readonly tooLong: () => Error;
+  /** Default true; false where the reader hashes the bytes. `finish` has no digest then. */
+  readonly isHashed?: boolean;
 }
 
 /** A stream that is read once. Close it. */
@@ -83,7 +85,7 @@ export class StoredTap {
     const { onChunk, maxBytes = Number.POSITIVE_INFINITY, tooLong } = this.#options;
     this.#size += next.value.length;
     if (this.#size > maxBytes) throw tooLong();
-    this.#hash.update(next.value);
+    if (this.#options.isHashed !== false) this.#hash.update(next.value);
     const waited = onChunk?.(next.value);
     if (waited !== undefined) await waited;
     return next;

@@ -5,13 +5,15 @@ import { sniffCompression } from '../blob/sniff.ts';
 import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import type { Descriptor, Layer, LayerTar, OpenOptions } from '../image/image.ts';
+import { openHeaders } from './headers-layer.ts';
 import type { LayerOpener } from './layer-opener.ts';
-import { openOnceMore, type StoredBytesSource } from './once-more.ts';
+import { openOnceMore } from './once-more.ts';
 import { withHead } from './peek.ts';
 import { inLayer, type LayerFacts, type OpenRegion } from './plain-layer.ts';
 import { streamRegion } from './region.ts';
 import { skipBytes } from './skip-bytes.ts';
 import { openRegion, requireKind } from './stored-layer.ts';
+import type { StoredBytesSource } from './stored-source.ts';
 
 /** What a layer claims to be, and how its bytes are had. */
 export interface StreamedLayerFacts {
@@ -20,7 +22,7 @@ export interface StreamedLayerFacts {
   /** Position in the image, base first. */
   readonly index: number;
   /**
-   * The stored bytes from their start, the same each time. Iterating may stop early and several may be open at once: up to
+   * The stored bytes from their start, the same each time, their digest not checked. Iterating may stop early and several may be open at once: up to
    * six of an image in the second pass, each read when its content is wanted.
    */
   readonly fetch: (ctx: Context) => AsyncIterable<Uint8Array>;
@@ -35,6 +37,9 @@ export function streamedLayer(opener: LayerOpener, stream: StreamedLayerFacts): 
     diffId,
     async open(ctx, options = {}) {
       try {
+        const headers =
+          options.access === 'headers' ? await opener.cache?.headers(facts) : undefined;
+        if (headers !== undefined) return openHeaders(opener, facts, headers, options);
         return opener.cache === undefined
           ? await openFetched(opener, ctx, facts, fetch, options)
           : await openCached(

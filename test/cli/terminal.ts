@@ -175,6 +175,7 @@ function fakeSystem(
     threads: {
       hasher: () => refuse('hash'),
       hashFile: () => refuse('hash'),
+      codecs: undefined,
       close: async () => {},
     },
     stdio: {

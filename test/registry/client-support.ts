@@ -172,7 +172,7 @@ export function clientOf(fake: FakeRegistry, options: TestClientOptions = {}): T
 /** All bytes of a stream. */
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of chunks) parts.push(Uint8Array.from(chunk));
   return Buffer.concat(parts);
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Compression } from '../../src/blob/compressor.ts';
+import { digestOf } from '../../src/core/digest.ts';
 import type { LayerProducer } from '../../src/image/image.ts';
 import { nodeSystem } from '../../src/system/node.ts';
 import { LayerUpload } from '../../src/transport/layer-upload.ts';
@@ -49,7 +50,8 @@ describe('LayerUpload', () => {
     const system = nodeSystem();
     const upload = new LayerUpload(system, client.ctx, producer(CONTENT), compression, 2);
     const whole = await collect(upload.open(0));
-    expect(upload.stored()).toEqual({
+    const sent = { digest: digestOf(whole), size: whole.length };
+    expect(upload.stored(sent)).toEqual({
       diffId: sha256(CONTENT),
       digest: sha256(whole),
       size: whole.length,
@@ -72,7 +74,9 @@ describe('LayerUpload', () => {
       expect(chunk.length).toBeGreaterThan(0);
       break;
     }
-    expect(() => upload.stored()).toThrow('before it was made');
+    expect(() => upload.stored({ digest: digestOf(CONTENT), size: CONTENT.length })).toThrow(
+      'before it was made',
+    );
     expect((await collect(upload.open(0))).equals(CONTENT)).toBe(true);
     await system.threads.close();
   });
