@@ -14,6 +14,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/real/**', 'test/soak/**'],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           // What is waited for comes at once, but not on a machine that does something else.
           expect: { poll: { timeout: 20_000 } },
         },

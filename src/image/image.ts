@@ -121,8 +121,11 @@ export function randomContent({ content }: LayerTar): RandomAccess {
 export interface StoredBlob {
   /** As the manifest has it; for archives without one, the digest and size of the stored bytes as far as known. */
   readonly descriptor: Descriptor;
-  /** Opens the bytes as stored, to be copied as they are. */
-  openStored(ctx: Context): Promise<StoredContent>;
+  /**
+   * Opens the bytes as stored, to be copied as they are. With `look` only the first of them are looked at: a medium that would
+   * have to check all bytes before it gives any need not.
+   */
+  openStored(ctx: Context, use?: 'look'): Promise<StoredContent>;
   /** The repository that has it, from which another of the same registry may take it without an upload. */
   readonly origin?: Repository;
 }

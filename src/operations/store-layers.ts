@@ -92,7 +92,7 @@ function typed(layer: Layer, mediaType: string): Layer {
 async function storedAs(ctx: Context, layer: Layer): Promise<Compression['kind'] | undefined> {
   const { digest } = layer.descriptor;
   if (algorithmOf(digest) !== 'sha256') return undefined;
-  await using stored = await layer.openStored(ctx);
+  await using stored = await layer.openStored(ctx, 'look');
   const found = await sniffStored(stored);
   if (found === 'plain') return 'none';
   // Without a manifest the digest is the tar's own, which compressed bytes do not have.

@@ -63,19 +63,29 @@ export class LayerCache {
    * where one of the two is missing.
    */
   async headers(facts: LayerFacts): Promise<(OpenRegion & { readonly tape: Tape }) | undefined> {
+    const opened = await this.unchecked(facts.descriptor);
+    const tape = opened === undefined ? undefined : await this.tape(facts);
+    if (opened !== undefined && tape !== undefined) return { ...opened, tape };
+    await opened?.[Symbol.asyncDispose]();
+    return undefined;
+  }
+
+  /** The stored bytes of a layer as they lie here, their digest not checked; undefined where they do not. */
+  async unchecked({
+    digest,
+    size,
+  }: Pick<Descriptor, 'digest' | 'size'>): Promise<OpenRegion | undefined> {
     const { files } = this.#system;
-    const { digest, size } = facts.descriptor;
     const path = this.#blobPath(digest);
     if ((await files.lstat(path))?.kind !== 'file') return undefined;
     const file = await openOrNothing(this.#system, path);
-    const tape = file?.size === size ? await this.tape(facts) : undefined;
-    if (file === undefined || tape === undefined) {
+    if (file?.size !== size) {
       await file?.close();
       return undefined;
     }
     await files.touch(path);
     const region = { file, offset: 0, size };
-    return { region, tape, [Symbol.asyncDispose]: () => file.close() };
+    return { region, [Symbol.asyncDispose]: () => file.close() };
   }
 
   /** The tape of a layer; undefined where there is none. */

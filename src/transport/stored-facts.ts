@@ -37,7 +37,7 @@ export async function sniffStored(stored: Pick<StoredContent, 'stream'>): Promis
 
 /** Looks at the first bytes of a layer; `UNSUPPORTED` for a compression that cannot be read. */
 export async function lookAt(ctx: Context, layer: Layer): Promise<StoredLook> {
-  await using stored = await layer.openStored(ctx);
+  await using stored = await layer.openStored(ctx, 'look');
   const kind = await sniffStored(stored);
   if (kind === 'plain' || kind === 'gzip' || kind === 'zstd') return { kind, size: stored.size };
   throw new ShipperError('UNSUPPORTED', `Cannot read a layer: it is compressed with ${kind}`);

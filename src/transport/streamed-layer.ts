@@ -53,8 +53,9 @@ export function streamedLayer(opener: LayerOpener, stream: StreamedLayerFacts): 
         throw inLayer(error, facts);
       }
     },
-    async openStored(ctx) {
-      const opened = await opener.cache?.blob(ctx, descriptor, fetch);
+    async openStored(ctx, use) {
+      const looked = use === 'look' ? await opener.cache?.unchecked(descriptor) : undefined;
+      const opened = looked ?? (await opener.cache?.blob(ctx, descriptor, fetch));
       const { size } = descriptor;
       if (opened === undefined) {
         const stream = (offset: number) => skipBytes(fetch(ctx), offset);

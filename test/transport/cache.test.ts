@@ -46,6 +46,27 @@ describe('a cache', () => {
     await place.system.threads.close();
   });
 
+  it('gives its bytes for a look without hashing them, and checks them for a copy', async () => {
+    using place = workplace();
+    const blob = layerOf('a', 'b');
+    await run(place, [blob], 'none');
+    const cache = new LayerCache(place.system, place.path('cache'), MAX);
+    const [layer] = streamedImage(layerOpener(place.system, { cache }), [blob]).layers;
+    const [file = ''] = kept(place).filter((name) => !name.endsWith('.tape') && /blobs/.test(name));
+    const path = place.path(file);
+    const bytes = readFileSync(path);
+    writeFileSync(path, Buffer.concat([bytes.subarray(0, -1), Buffer.from([0xff])]));
+    for (const [use, fetches] of [
+      ['look', 1],
+      [undefined, 2],
+    ] as const) {
+      await using stored = await layer?.openStored(ctx, use);
+      expect(stored?.size).toBe(bytes.length);
+      expect(blob.fetches).toBe(fetches);
+    }
+    await place.system.threads.close();
+  });
+
   it('lets runs side by side share one fetch', async () => {
     using place = workplace();
     const blob = layerOf('a');
