@@ -1,7 +1,7 @@
 // What the library says to a call that the compiler would have refused: the option, what is expected, what came.
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { copy, flatten, inspect, tag, verify } from '../src/index.ts';
+import { copy, flatten, inspect, planShip, shipProject, tag, verify } from '../src/index.ts';
 import { workplace } from './operations/workplace.ts';
 import { legacyArchive } from './support/archives.ts';
 
@@ -13,6 +13,8 @@ const loose = {
   copy: copy as unknown as Loose,
   tag: tag as unknown as Loose,
   inspect: inspect as unknown as Loose,
+  shipProject: shipProject as unknown as Loose,
+  planShip: planShip as unknown as Loose,
 };
 
 async function complaint(call: Promise<unknown>): Promise<string> {
@@ -303,5 +305,27 @@ describe('what is undefined', () => {
     place.write('x.tar', legacyArchive([{}]));
     const request = Object.assign(Object.create(null), { source: 'x.tar', dryRun: true });
     expect(await complaint(loose.flatten(request, { system: place.system }))).toBe('none');
+  });
+});
+
+describe('shipProject() and planShip()', () => {
+  it.each<readonly [unknown, string]>([
+    [{ names: 'api' }, 'TypeError: Cannot use names: it must be an array, not "api" (string)'],
+    [
+      { jobs: 0 },
+      'RangeError: Cannot use jobs: it must be a whole number from 1 to 1024, not 0 (number)',
+    ],
+    [
+      { until: 'deploy' },
+      'RangeError: Cannot use until: it must be one of build, push, ship, not "deploy" (string)',
+    ],
+    [
+      { keepgoing: true },
+      'TypeError: Cannot use the request: there is no option "keepgoing", did you mean keepGoing?',
+    ],
+    [{ atomic: 'no' }, 'TypeError: Cannot use atomic: it must be true or false, not "no" (string)'],
+  ])('%j', async (request, says) => {
+    expect(await complaint(loose.shipProject(request))).toBe(says);
+    expect(await complaint(loose.planShip(request))).toBe(says);
   });
 });

@@ -1,6 +1,6 @@
 // Carries out the images of a run: each begins as soon as those that it needs are ready, stages of one overlap with stages
 // of others, and each stage has a cap.
-import type { Context } from '../core/context.ts';
+import { type Context, interruption } from '../core/context.ts';
 import { isShipperError } from '../core/errors.ts';
 import { type Gate, gate } from '../core/pool.ts';
 import type { Selected } from './graph.ts';
@@ -119,8 +119,9 @@ async function end<Form, Result>(
   }
 }
 
-/** What was stopped has not failed. */
+/** What was stopped has not failed, whether by a signal or because the time is over. */
 function endingOf({ signal }: Context, error: unknown): Exclude<Ending<never>, { kind: 'ready' }> {
-  if (signal.aborted && isShipperError(error, 'INTERRUPTED')) return { kind: 'cancelled' };
-  return { kind: 'failed', error };
+  // Who was stopped may have put more words around the reason.
+  const isStopped = signal.aborted && isShipperError(error, interruption(signal).code);
+  return isStopped ? { kind: 'cancelled' } : { kind: 'failed', error };
 }

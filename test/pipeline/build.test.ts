@@ -283,6 +283,20 @@ describe('a run that is cancelled', () => {
   });
 });
 
+describe('a run whose time is over', () => {
+  it('has not failed: nothing moved, and what it was at is cancelled', async () => {
+    await using place = await chain();
+    const stop = new AbortController();
+    place.onEvent = (event) => {
+      if (event.type !== 'task.started' || event.title !== 'flatten') return;
+      stop.abort(new ShipperError('TIMEOUT', 'Cannot finish in time: 5 s are over'));
+    };
+    const report = await place.ship({}, { signal: stop.signal });
+    expect(report.outcome).toBe('interrupted');
+    expect(report.images.map(({ status }) => status)).not.toContain('failed');
+  });
+});
+
 describe('--no-atomic', () => {
   it('publishes what is ready although another image fails', async () => {
     await using place = await chain(({ image }) => {
