@@ -1,6 +1,6 @@
 // The benchmark: ratios against limits and peers, measured in one run.
 //
-//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [registry] [--runs N] [--parts ours,none,peers,ten] [--write]
+//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [registry] [ship] [--runs N] [--parts ours,none,peers,ten] [--write]
 //
 // Without words: archive, memory and start. `daemon` wants DOCKER_HOST of a graph-driver engine that may be filled;
 // `large` makes a 10 GB archive; `registry` starts a docker-registry of its own and wants skopeo, and buildah or CRANE as peers;
@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { makeArchive } from './make-archive.mjs';
 import { measure, median, megabytes, seconds, which } from './measure.mjs';
 import { benchRegistry } from './registry.mjs';
+import { benchShip } from './ship.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = process.env.SHIPPER_BENCH_DIR ?? join(root, 'bench', '.work');
@@ -156,6 +157,7 @@ const ALL = {
   start: benchStart,
   daemon: benchDaemon,
   registry: () => benchRegistry({ work, root, shipper, runs, say, archive, parts }),
+  ship: () => benchShip({ shipper, runs, say }),
 };
 
 mkdirSync(work, { recursive: true });
