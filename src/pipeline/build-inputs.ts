@@ -46,10 +46,13 @@ export async function buildInputs(
   if (images === undefined || folders === undefined) return undefined;
   const [bases, content, more] = await Promise.all([
     baseDigests(tools, ctx, images),
-    tools.contexts.of(ctx, build.context, path),
-    Promise.all(folders.map(([, folder]) => tools.contexts.of(ctx, folder, undefined))),
+    orUndefined(tools.contexts.of(ctx, build.context, path)),
+    orUndefined(
+      Promise.all(folders.map(([, folder]) => tools.contexts.of(ctx, folder, undefined))),
+    ),
   ]);
-  if (bases === undefined) return undefined;
+  // A file that cannot be read is the builder's to complain about: it may not even send it.
+  if (bases === undefined || content === undefined || more === undefined) return undefined;
   const { secrets, cacheFrom: _, cacheTo: __, context: ___, dockerfile: ____, ...choices } = build;
   return keyOf({
     ...choices,
@@ -137,7 +140,7 @@ async function inEngine(
   return (await engine.inspectImage(ctx, engineName(image)))?.id;
 }
 
-/** A place that cannot be asked does not have it. */
+/** What cannot be asked or read is not known. */
 async function orUndefined<T>(asked: Promise<T | undefined>): Promise<T | undefined> {
   try {
     return await asked;

@@ -224,6 +224,22 @@ describe('beside each other', () => {
   });
 });
 
+describe('a context with a file that cannot be read', () => {
+  it('is the affair of the builder', async () => {
+    await using place = await chain();
+    const { files } = place.system;
+    const openRead: typeof files.openRead = (path) =>
+      path.endsWith('alone/main.c')
+        ? Promise.reject(new ShipperError('IO', `Cannot open ${path}: permission denied`))
+        : files.openRead(path);
+    place.changeSystem({ files: { ...files, openRead } });
+    for (let time = 0; time < 2; time += 1) {
+      expect((await place.ship({ names: ['alone'] })).outcome).toBe('done');
+    }
+    expect(place.built).toEqual(['alone', 'alone']);
+  });
+});
+
 describe('files of a run', () => {
   it('go as soon as nobody needs them', async () => {
     await using place = await chain();
