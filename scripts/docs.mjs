@@ -122,6 +122,8 @@ const VARIABLES = {
   SHIPPER_ENGINE_IDLE_SECONDS: 'how long a stream of the engine may stand still; 120 if not set',
   SHIPPER_ENGINE_THINK_SECONDS: 'how long the engine may work without a word; 900 if not set',
   SHIPPER_CONFIG: 'the configuration, where `--config` names none',
+  SHIPPER_DOCKER_PLUGIN:
+    'set by the plugin of the docker command (`shipper docker-plugin install`)',
   SOURCE_DATE_EPOCH:
     '`created` of the result, in seconds since 1970; `--timestamp` wins; also the day of `{date}`',
   TMPDIR: 'where temporary files go',

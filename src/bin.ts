@@ -5,22 +5,35 @@
 import type { ProcessHooks } from './cli/signals.ts';
 import { VERSION } from './cli/version.ts';
 
-const argv = process.argv.slice(2);
+let argv: readonly string[] = process.argv.slice(2);
 
 // What nobody caught ends in one line as well, and leaves nothing behind: whatever goes wrong, for example where not even
 // the files of the program can be opened.
 process.on('uncaughtException', endWith);
 process.on('unhandledRejection', endWith);
 
-if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
+const answer = process.env['SHIPPER_DOCKER_PLUGIN'] === '1' ? await asPlugin() : undefined;
+if (answer !== undefined || (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V'))) {
   process.stdout.once('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE')
       process.stderr.write(`shipper: Cannot write to stdout: ${error.message}\n`);
     process.exitCode = 1;
   });
-  process.stdout.write(`${VERSION}\n`);
+  process.stdout.write(answer ?? `${VERSION}\n`);
 } else {
   await run();
+}
+
+/** As the docker command's plugin the program is called in another way. Resolves to what is answered at once. */
+async function asPlugin(): Promise<string | undefined> {
+  const { METADATA_WORD, pluginCall, pluginMetadata } = await import('./cli/docker-plugin.ts');
+  if (argv[0] === METADATA_WORD) return pluginMetadata();
+  const call = pluginCall(argv);
+  argv = call.argv;
+  // What this program starts is no plugin.
+  delete process.env['SHIPPER_DOCKER_PLUGIN'];
+  Object.assign(process.env, call.env);
+  return undefined;
 }
 
 function endWith(error: unknown): void {
@@ -50,7 +63,10 @@ async function run(): Promise<void> {
     },
     exitNow: (code) => process.exit(code),
   };
-  const system = nodeSystem();
+  const [runtime, script] = process.argv;
+  const program =
+    runtime === undefined || script === undefined ? {} : { program: [runtime, script] };
+  const system = { ...nodeSystem(), ...program };
   try {
     process.exitCode = await main(argv, system, undefined, hooks);
   } finally {

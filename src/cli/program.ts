@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { completionVerb } from './commands/completion.ts';
 import { copyVerb } from './commands/copy.ts';
+import { dockerPluginVerb } from './commands/docker-plugin.ts';
 import { flattenVerb } from './commands/flatten.ts';
 import { initVerb } from './commands/init.ts';
 import { inspectVerb } from './commands/inspect.ts';
@@ -27,6 +28,7 @@ const VERBS: readonly Verb[] = [
   pushVerb,
   initVerb,
   schemaVerb,
+  dockerPluginVerb,
   completionVerb,
 ];
 

@@ -57,6 +57,7 @@ export function systemWith(system: System, stdio: Stdio, folder: string | undefi
     env: system.env,
     platform: system.platform,
     homedir: system.homedir,
+    ...(system.program === undefined ? {} : { program: system.program }),
     tmpdir: system.tmpdir,
     cwd: folder === undefined ? system.cwd : resolve(system.cwd, folder),
     cores: system.cores,

@@ -10,6 +10,8 @@ export interface System {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
   readonly homedir: string;
+  /** How this program is started: the runtime and its script, absolute. Absent where it is part of another program. */
+  readonly program?: readonly string[];
   /** Where spools go: TMPDIR, else the system's own. */
   readonly tmpdir: string;
   readonly cwd: string;

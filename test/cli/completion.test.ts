@@ -77,6 +77,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
         'push',
         'init',
         'schema',
+        'docker-plugin',
         'completion',
         'help',
       ],

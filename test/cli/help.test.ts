@@ -13,6 +13,7 @@ const VERBS = [
   'push',
   'init',
   'schema',
+  'docker-plugin',
   'completion',
 ];
 
