@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { isShipperError } from '../../src/core/errors.ts';
+import { amount } from '../support/amount.ts';
 import { load } from './machine.ts';
 
 /** A file in which every part of the schema occurs. */
@@ -190,7 +191,7 @@ describe('any value at any place', () => {
       fc.asyncProperty(place, value, async (path, by) => {
         await settles(stringify(replaced(WHOLE, path, by)));
       }),
-      { numRuns: 200 },
+      { numRuns: amount(66, 200) },
     );
     expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(before);
   });
@@ -201,7 +202,7 @@ describe('any value at any place', () => {
       fc.asyncProperty(place, value, async (path, by) => {
         await settles('include: [compose.yaml]\n', stringify(replaced(COMPOSE, path, by)));
       }),
-      { numRuns: 100 },
+      { numRuns: amount(33, 100) },
     );
   });
 
@@ -211,7 +212,7 @@ describe('any value at any place', () => {
       fc.asyncProperty(place, value, async (path, by) => {
         await settles('include: [compose.yaml]\n', JSON.stringify(replaced(BAKE, path, by)) ?? '');
       }),
-      { numRuns: 150 },
+      { numRuns: amount(50, 150) },
     );
   });
 
@@ -219,7 +220,7 @@ describe('any value at any place', () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 60 }), (text) => settles(text)),
       {
-        numRuns: 150,
+        numRuns: amount(50, 150),
       },
     );
     const pieces = fc.constantFrom(
@@ -251,7 +252,7 @@ describe('any value at any place', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(pieces, { maxLength: 25 }), (all) => settles(all.join(''))),
-      { numRuns: 300 },
+      { numRuns: amount(100, 300) },
     );
   });
 });
