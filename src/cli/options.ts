@@ -1,4 +1,5 @@
 // Options that several commands share, and how they become options of the library.
+import { given } from '../core/given.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
 import { parsePlatform } from '../image/platform.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
@@ -242,15 +243,3 @@ export function readOptions(flags: MediaFlags & MergeFlags & PlatformFlags): Rea
     ...given({ platform: flags.platform, policy: mergePolicy(flags) }),
   };
 }
-
-/** `values` without what is undefined. */
-export function given<T extends object>(values: T): Given<T> {
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== undefined),
-  ) as Given<T>;
-}
-
-/** `T` with its optional values absent instead of undefined. */
-export type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};

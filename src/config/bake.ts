@@ -2,7 +2,15 @@
 // `docker buildx bake --print` made of any bake file.
 
 import { mergeMappings } from './extend.ts';
-import { absoluteIn, absolutePairs, asLiteral, literal, mapValues } from './foreign.ts';
+import {
+  absoluteIn,
+  absolutePairs,
+  asLiteral,
+  literal,
+  mapItems,
+  mappingOf,
+  mapValues,
+} from './foreign.ts';
 import type { IncludedFile, IncludeReading } from './include.ts';
 import { text, texts } from './reading.ts';
 import { child, type Entry, entriesOf, itemsOf, type Mapping, type Tree, textOf } from './tree.ts';
@@ -188,10 +196,6 @@ function withoutEmpty(tree: Mapping): Mapping {
   return { ...tree, entries: new Map(entries) };
 }
 
-function mapItems(tree: Tree, change: (item: Tree) => Tree): Tree {
-  return tree.kind === 'list' ? { ...tree, items: tree.items.map(change) } : tree;
-}
-
 /** `{type: gha, scope: x}` as the `type=gha,scope=x` that it stands for. */
 function pairsText(item: Tree): Tree {
   if (item.kind !== 'map') return item;
@@ -210,15 +214,12 @@ function secretOf(item: Tree, folder: string): Tree {
           return [key, literal(item, value)] as const;
         }),
   );
-  const entries = new Map<string, Entry>();
-  const set = (key: string, value: Tree | undefined) => {
-    if (value !== undefined) entries.set(key, { keyPlace: value.place, value });
-  };
   const source = pairs.get('src') ?? pairs.get('source');
-  set('id', pairs.get('id'));
-  set('file', source && absoluteIn(folder, source));
-  set('env', pairs.get('env'));
-  return { kind: 'map', place: item.place, entries };
+  return mappingOf(item.place, {
+    id: pairs.get('id'),
+    file: source && absoluteIn(folder, source),
+    env: pairs.get('env'),
+  });
 }
 
 function sshOf(item: Tree): Tree {
@@ -235,18 +236,9 @@ function ulimitsOf(tree: Tree): Tree {
     const [, name, soft, hard = soft] =
       /^(\w+)=(-?\d+)(?::(-?\d+))?$/.exec(textOf(item) ?? '') ?? [];
     if (name === undefined) continue;
-    const number = (words: string | undefined): Entry => ({
-      keyPlace: item.place,
-      value: { ...literal(item, words ?? ''), value: Number(words) },
-    });
-    const both = new Map([
-      ['soft', number(soft)],
-      ['hard', number(hard)],
-    ]);
-    entries.set(name, {
-      keyPlace: item.place,
-      value: { kind: 'map', place: item.place, entries: both },
-    });
+    const number = (words = '') => ({ ...literal(item, words), value: Number(words) });
+    const value = mappingOf(item.place, { soft: number(soft), hard: number(hard) });
+    entries.set(name, { keyPlace: item.place, value });
   }
   return { kind: 'map', place: tree.place, entries };
 }

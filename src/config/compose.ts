@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { isShipperError, type Place } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
 import { parseDotenv } from './dotenv.ts';
-import { absoluteIn, absolutePairs, literal, mapValues } from './foreign.ts';
+import { absoluteIn, absolutePairs, literal, mapItems, mappingOf, mapValues } from './foreign.ts';
 import type { IncludedFile, IncludeReading } from './include.ts';
 import { interpolate } from './interpolate.ts';
 import type { Problems } from './problems.ts';
@@ -95,8 +95,7 @@ function listEntry({ keyPlace, value }: Entry, items: readonly Tree[]): Entry {
 
 /** Secrets of a build name those of the file, which say where their content is. */
 function secretsOf(list: Tree, declared: Tree | undefined, problems: Problems): Tree {
-  if (list.kind !== 'list') return list;
-  const items = list.items.map((item): Tree => {
+  return mapItems(list, (item) => {
     const source = textOf(item) ?? text(item, 'source');
     if (source === undefined) return item;
     const found = child(declared, source);
@@ -110,16 +109,12 @@ function secretsOf(list: Tree, declared: Tree | undefined, problems: Problems): 
         'declare it under secrets: of the file',
       );
     }
-    const entries = new Map<string, Entry>();
-    const set = (key: string, value: Tree | undefined) => {
-      if (value !== undefined) entries.set(key, { keyPlace: value.place, value });
-    };
-    set('id', child(item, 'target') ?? literal(item, source));
-    set('file', child(found, 'file'));
-    set('env', child(found, 'environment'));
-    return { kind: 'map', place: item.place, entries };
+    return mappingOf(item.place, {
+      id: child(item, 'target') ?? literal(item, source),
+      file: child(found, 'file'),
+      env: child(found, 'environment'),
+    });
   });
-  return { ...list, items };
 }
 
 /** The build with absolute paths. */
@@ -130,9 +125,7 @@ function imageOf(build: Tree, services: Tree | undefined, place: Place, folder: 
       case 'context':
         return absoluteIn(folder, value);
       case 'secrets':
-        return value.kind === 'list'
-          ? { ...value, items: value.items.map((item) => absoluteFile(item, folder)) }
-          : value;
+        return mapItems(value, (item) => absoluteFile(item, folder));
       case 'ssh':
         return absolutePairs(folder, value);
       case 'additional_contexts':
@@ -161,6 +154,5 @@ function serviceContexts(tree: Tree, services: Tree | undefined): Tree {
     const found = words === undefined ? undefined : change(words);
     return found === undefined ? value : literal(value, found);
   };
-  if (tree.kind === 'map') return mapValues(tree, changed);
-  return tree.kind === 'list' ? { ...tree, items: tree.items.map(changed) } : tree;
+  return tree.kind === 'map' ? mapValues(tree, changed) : mapItems(tree, changed);
 }

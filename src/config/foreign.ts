@@ -1,5 +1,6 @@
 // Trees of other tools' files → trees of ours: what converters of Compose and bake have in common.
 import { resolve } from 'node:path';
+import type { Place } from '../core/errors.ts';
 import type { Entry, Mapping, Scalar, Tree } from './tree.ts';
 
 /** A scalar in which a `$` means nothing, at the place of `from`. */
@@ -28,6 +29,22 @@ export function mapValues(tree: Mapping, change: (value: Tree, key: string) => T
   return { ...tree, entries };
 }
 
+/** `tree` with every item of a list changed; anything else stays. */
+export function mapItems(tree: Tree, change: (item: Tree) => Tree): Tree {
+  return tree.kind === 'list' ? { ...tree, items: tree.items.map(change) } : tree;
+}
+
+/** A mapping made for `place`, of those `members` that are there. */
+export function mappingOf(
+  place: Place,
+  members: Readonly<Record<string, Tree | undefined>>,
+): Mapping {
+  const entries = Object.entries(members).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, { keyPlace: value.place, value }] as const],
+  );
+  return { kind: 'map', place, entries: new Map(entries) };
+}
+
 /** What a builder takes as it is: URLs, and contexts with a kind in front. */
 const NO_PATH = /^[a-z][a-z0-9+.-]*:|^git@|^github\.com\//;
 
@@ -42,11 +59,9 @@ export function absoluteIn(folder: string, tree: Tree): Tree {
 /** `NAME=PATH` texts of a list, or the values of a mapping, with absolute paths. */
 export function absolutePairs(folder: string, tree: Tree): Tree {
   if (tree.kind === 'map') return mapValues(tree, (value) => absoluteIn(folder, value));
-  if (tree.kind !== 'list') return tree;
-  const items = tree.items.map((item) => {
+  return mapItems(tree, (item) => {
     const [, key, path] = item.kind === 'scalar' ? (/^([^=]*)=(.+)$/s.exec(item.text) ?? []) : [];
     if (key === undefined || path === undefined || NO_PATH.test(path)) return item;
     return literal(item, `${key}=${resolve(folder, path)}`);
   });
-  return { ...tree, items };
 }

@@ -1,9 +1,10 @@
 // The build keys of an image → the choices of a build.
+
 import { resolve } from 'node:path';
+import { given } from '../core/given.ts';
 import {
   absolute,
   flag,
-  given,
   type Pair,
   pairs,
   type Reading,

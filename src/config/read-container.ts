@@ -1,5 +1,7 @@
 // A service → what its containers are made with.
+
 import type { Place } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import { readHosts, readUlimits } from './read-build.ts';
 import { duration } from './read-deploy.ts';
 import { readMounts } from './read-mounts.ts';
@@ -8,7 +10,6 @@ import {
   absolute,
   choice,
   flag,
-  given,
   number,
   type Reading,
   record,

@@ -1,7 +1,9 @@
 // `deploy:` of a service → how many containers, where, and how they are replaced.
+
 import type { Place } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import type { Environment } from './environment-types.ts';
-import { choice, given, number, type Reading, record, text, texts } from './reading.ts';
+import { choice, number, type Reading, record, text, texts } from './reading.ts';
 import type {
   DeployChoice,
   ResourceLimits,

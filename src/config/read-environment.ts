@@ -1,6 +1,8 @@
 // One member of `environments` → an environment.
+
 import { isAbsolute } from 'node:path';
 import { isShipperError, type Place } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import { parseHost } from '../engine/host.ts';
 import { circles } from './check-names.ts';
 import type {
@@ -15,7 +17,6 @@ import { duration, readDeploy } from './read-deploy.ts';
 import {
   absolute,
   flag,
-  given,
   looksWhole,
   number,
   type Reading,

@@ -1,9 +1,9 @@
 // `flatten:` of an image → the choices of a flatten.
+import { given } from '../core/given.ts';
 import type { MergePolicy } from '../flatten/policy.ts';
 import {
   choice,
   flag,
-  given,
   looksWhole,
   number,
   type Reading,

@@ -1,16 +1,10 @@
 // One member of `images` → an image: where it comes from, what it needs, what it is called.
+
 import type { Place } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import { readBuild } from './read-build.ts';
 import { readFlatten } from './read-flatten.ts';
-import {
-  given,
-  looksWhole,
-  type Pair,
-  pairs,
-  type Reading,
-  text,
-  wholeReference,
-} from './reading.ts';
+import { looksWhole, type Pair, pairs, type Reading, text, wholeReference } from './reading.ts';
 import { BUILD_SHAPE, IMAGE_SHAPE } from './schema/image.ts';
 import { NAME } from './schema/words.ts';
 import { child, type Entry, entriesOf, itemsOf, type Tree, textOf } from './tree.ts';

@@ -1,7 +1,9 @@
 // `volumes:` of a service → what is mounted.
+
 import type { Place } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import type { Problems } from './problems.ts';
-import { choice, flag, given, number, text } from './reading.ts';
+import { choice, flag, number, text } from './reading.ts';
 import type { MountChoice } from './service-types.ts';
 import { child, itemsOf, type Tree, textOf } from './tree.ts';
 import { dockerBytes } from './units.ts';

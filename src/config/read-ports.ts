@@ -1,6 +1,7 @@
 // `ports:` of a service → ports, one by one.
+import { given } from '../core/given.ts';
 import type { Problems } from './problems.ts';
-import { choice, given, text } from './reading.ts';
+import { choice, text } from './reading.ts';
 import type { PortChoice } from './service-types.ts';
 import { child, itemsOf, type Tree, textOf } from './tree.ts';
 

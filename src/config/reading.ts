@@ -15,18 +15,6 @@ export interface Reading {
   variable(name: string): string | undefined;
 }
 
-/** `values` without what is undefined. */
-export function given<T extends object>(
-  values: T,
-): { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-} {
-  // The types say what the filter does, which the compiler cannot see.
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== undefined),
-  ) as ReturnType<typeof given<T>>;
-}
-
 /** Text under `key`. */
 export function text(tree: Tree | undefined, key: string): string | undefined {
   return textOf(child(tree, key));

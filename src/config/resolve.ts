@@ -1,7 +1,9 @@
 // The tree of a configuration file → a project: includes, `extends`, variables, the schema, and what only makes sense
 // together. All mistakes are collected; only a file without any becomes a project.
+
 import { basename, dirname } from 'node:path';
 import { ShipperError } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import { nearest } from '../core/nearest.ts';
 import type { System } from '../system/system.ts';
 import { checkImages, readGroups } from './check-names.ts';
@@ -16,7 +18,7 @@ import type { LoadOptions } from './load.ts';
 import { Problems } from './problems.ts';
 import { readEnvironment } from './read-environment.ts';
 import { readImage, readRegistry } from './read-image.ts';
-import { given, type Reading } from './reading.ts';
+import type { Reading } from './reading.ts';
 import { projectSchema } from './schema/project.ts';
 import { child, type Entry, entriesOf, type Tree, textOf, withEntries } from './tree.ts';
 import type { Project } from './types.ts';

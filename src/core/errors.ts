@@ -136,11 +136,21 @@ export function messageOf(error: unknown): string {
 /** The same error with more context: details already there win, so that the innermost place is the one reported. */
 export function withDetails(error: unknown, details: ErrorDetails): unknown {
   if (!(error instanceof ShipperError)) return error;
-  return new ShipperError(error.code, error.message, {
-    ...details,
+  const options = { ...details, ...error.details, cause: error.cause ?? error };
+  return reworded(error, error.message, options);
+}
+
+/** The same error in other words. What `options` say counts more than what it says; it is the cause by default. */
+export function reworded(
+  error: ShipperError,
+  message: string,
+  options: ErrorOptions = {},
+): ShipperError {
+  return new ShipperError(error.code, message, {
     ...error.details,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     retryable: error.retryable,
-    cause: error.cause ?? error,
+    cause: error,
+    ...options,
   });
 }

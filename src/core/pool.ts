@@ -1,7 +1,8 @@
 // Many tasks under a cap. The only file that imports p-queue.
 import PQueue from 'p-queue';
-import { type Context, interruption } from './context.ts';
+import type { Context } from './context.ts';
 import { ShipperError } from './errors.ts';
+import { ownAbort } from './own-abort.ts';
 
 /** Runs all tasks, at most `concurrency` at once. The first failure is thrown after every started task has ended. */
 export async function runAll(
@@ -32,10 +33,7 @@ export async function runTogether(
   tasks: readonly ((ctx: Context) => Promise<void>)[],
   concurrency: number,
 ): Promise<void> {
-  const stop = new AbortController();
-  const cancel = () => stop.abort(interruption(ctx.signal));
-  if (ctx.signal.aborted) cancel();
-  ctx.signal.addEventListener('abort', cancel, { once: true });
+  const stop = ownAbort(ctx.signal);
   const inside = { ...ctx, signal: stop.signal };
   const run = (task: (ctx: Context) => Promise<void>) => async () => {
     try {
@@ -48,7 +46,7 @@ export async function runTogether(
   try {
     await runAll(tasks.map(run), concurrency);
   } finally {
-    ctx.signal.removeEventListener('abort', cancel);
+    stop.release();
   }
 }
 

@@ -63,11 +63,20 @@ export function startTries(chance: () => number): Tries {
   };
 }
 
-/** The result of `attempt`, which is called again while it fails with errors that are `retryable`. */
+/** A source of chance: numbers from 0 to 1, from the hex of random bytes. */
+export function chanceOf({ random }: { random(bytes: number): string }): () => number {
+  return () => Number.parseInt(random(4), 16) / 2 ** 32;
+}
+
+/**
+ * The result of `attempt`, which is called again while it fails with errors that are `retryable`; `onRetry` is told each of
+ * them before that.
+ */
 export async function withRetries<T>(
   ctx: Context,
   chance: () => number,
   attempt: () => Promise<T>,
+  onRetry?: (error: unknown) => void,
 ): Promise<T> {
   const tries = startTries(chance);
   for (;;) {
@@ -75,6 +84,7 @@ export async function withRetries<T>(
       return await attempt();
     } catch (error) {
       await tries.failed(ctx, error);
+      onRetry?.(error);
     }
   }
 }

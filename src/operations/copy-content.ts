@@ -126,8 +126,8 @@ function layerOf(step: LayerStep, done: ReadonlyMap<string, StoredLayer>): Store
 function counted(blob: StoredBlob, tally: Tally): StoredBlob {
   return {
     ...blob,
-    async openStored(ctx) {
-      const content = await blob.openStored(ctx);
+    async openStored(ctx, use) {
+      const content = await blob.openStored(ctx, use);
       tally.blobs += 1;
       return {
         size: content.size,

@@ -1,7 +1,7 @@
 // The use case: read an image anywhere, merge its layers into one, write it anywhere.
 import { type Context, narrow } from '../core/context.ts';
 import { IgnoreRules } from '../core/dockerignore.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { withDetails } from '../core/errors.ts';
 import type { Image, ImageSet, ImageSource, Platform } from '../image/image.ts';
 import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
@@ -46,22 +46,11 @@ export async function flattenImage(
     const bytes = done.images.reduce((sum, { bytesBefore }) => sum + bytesBefore, 0);
     return { ...done, seconds, megabytesPerSecond: seconds > 0 ? bytes / 1e6 / seconds : 0 };
   } catch (error) {
-    throw named(error, request.source);
+    // Every error of a flatten names the image that it is about.
+    throw withDetails(error, { image: request.source });
   } finally {
     await system.threads.close();
   }
-}
-
-/** Every error of a flatten names the image that it is about. */
-function named(error: unknown, image: string): unknown {
-  if (!isShipperError(error) || error.details.image !== undefined) return error;
-  return new ShipperError(error.code, error.message, {
-    ...error.details,
-    image,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    retryable: error.retryable,
-    cause: error.cause,
-  });
 }
 
 /** Refuses patterns that are not well formed before anything is read. */

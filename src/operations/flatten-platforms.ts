@@ -1,7 +1,7 @@
 // The platforms of an image, several beside each other. What comes out is the same as one after the other: results are in the
 // order of the index, and a medium that takes one image at a time takes them in that order.
 import { type Context, narrow } from '../core/context.ts';
-import { bug, isShipperError, ShipperError } from '../core/errors.ts';
+import { bug, isShipperError, reworded } from '../core/errors.ts';
 import { runTogether } from '../core/pool.ts';
 import { Lock } from '../core/turns.ts';
 import { type Image, type ImageSet, isRandomAccess, type MediaFamily } from '../image/image.ts';
@@ -73,12 +73,7 @@ export async function flattenPlatforms(
 function inPlatform(error: unknown, platform: string): unknown {
   if (!isShipperError(error) || error.code === 'INTERRUPTED' || error.code === 'BUG') return error;
   if (error.message.includes(platform)) return error;
-  return new ShipperError(error.code, `Cannot flatten platform ${platform}: ${error.message}`, {
-    ...error.details,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    retryable: error.retryable,
-    cause: error,
-  });
+  return reworded(error, `Cannot flatten platform ${platform}: ${error.message}`);
 }
 
 class PlatformsRun {

@@ -1,7 +1,7 @@
 // An image with its layers open and its root file system planned: what flatten, verify and inspect start from.
 import { type Context, throwIfAborted } from '../core/context.ts';
 import { shortDigest } from '../core/digest.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { isShipperError, reworded, ShipperError } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
 import { inSlices } from '../core/slices.ts';
 import { emitPlan } from '../flatten/emit.ts';
@@ -202,11 +202,6 @@ function inImage(error: unknown, image: Image): unknown {
     layer === undefined || digest === undefined
       ? ''
       : `layer ${layer + 1} of ${image.layers.length} (${shortDigest(digest)}): `;
-  return new ShipperError(error.code, `Cannot read ${image.name}: ${place}${error.message}`, {
-    ...error.details,
-    image: image.name,
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    retryable: error.retryable,
-    cause: error,
-  });
+  const message = `Cannot read ${image.name}: ${place}${error.message}`;
+  return reworded(error, message, { image: image.name });
 }

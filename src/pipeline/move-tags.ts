@@ -3,7 +3,7 @@ import { type Context, note } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { isShipperError, messageOf } from '../core/errors.ts';
 import { gate } from '../core/pool.ts';
-import { startTries } from '../core/retry.ts';
+import { chanceOf, withRetries } from '../core/retry.ts';
 import { parseReference } from '../image/reference.ts';
 import type { FetchedManifest, Registry } from '../registry/registry.ts';
 import type { System } from '../system/system.ts';
@@ -90,17 +90,12 @@ async function moveOne(
   { descriptor, bytes }: FetchedManifest,
 ): Promise<void> {
   const reference = parseReference(text);
-  const tries = startTries(() => Number.parseInt(system.random(1), 16) / 256);
-  for (;;) {
-    try {
-      const { mediaType } = descriptor;
-      await registry.putManifest(ctx, reference, reference.tag ?? 'latest', { mediaType, bytes });
-      return;
-    } catch (error) {
-      await tries.failed(ctx, error);
-      note(ctx, 'warn', `Moving ${text} is tried again: ${messageOf(error)}`);
-    }
-  }
+  const { mediaType } = descriptor;
+  const put = () =>
+    registry.putManifest(ctx, reference, reference.tag ?? 'latest', { mediaType, bytes });
+  await withRetries(ctx, chanceOf(system), put, (error) =>
+    note(ctx, 'warn', `Moving ${text} is tried again: ${messageOf(error)}`),
+  );
 }
 
 /** Of tags that were moved, those that name something else again, and what. */

@@ -1,8 +1,7 @@
 // Content into the repositories of a registry, by digest: no tag moves.
-import type { Context } from '../core/context.ts';
-import { note } from '../core/context.ts';
+import { type Context, note } from '../core/context.ts';
 import { messageOf } from '../core/errors.ts';
-import { startTries } from '../core/retry.ts';
+import { chanceOf, withRetries } from '../core/retry.ts';
 import { copyImage } from '../operations/copy-image.ts';
 import type { CopyReport } from '../operations/copy-types.ts';
 import type { Content, StepTools } from './flatten-step.ts';
@@ -50,13 +49,8 @@ async function copyTo(
   source: string,
   destination: string,
 ): Promise<CopyReport> {
-  const tries = startTries(() => Number.parseInt(system.random(1), 16) / 256);
-  for (;;) {
-    try {
-      return await copyImage(system, ctx, { ...media, source, destination });
-    } catch (error) {
-      await tries.failed(ctx, error);
-      note(ctx, 'warn', `The push is tried again: ${messageOf(error)}`);
-    }
-  }
+  const copy = () => copyImage(system, ctx, { ...media, source, destination });
+  return withRetries(ctx, chanceOf(system), copy, (error) =>
+    note(ctx, 'warn', `The push is tried again: ${messageOf(error)}`),
+  );
 }

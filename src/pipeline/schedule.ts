@@ -2,6 +2,7 @@
 // of others, and each stage has a cap.
 import { type Context, interruption } from '../core/context.ts';
 import { isShipperError } from '../core/errors.ts';
+import { ownAbort } from '../core/own-abort.ts';
 import { type Gate, gate } from '../core/pool.ts';
 import type { Selected } from './graph.ts';
 import type { ShipCaps } from './ship-types.ts';
@@ -54,10 +55,7 @@ export async function runImages<Form, Result>(
   work: Work<Form, Result>,
   keepGoing: boolean,
 ): Promise<ReadonlyMap<string, Ending<Result>>> {
-  const stop = new AbortController();
-  const forward = () => stop.abort(ctx.signal.reason);
-  if (ctx.signal.aborted) forward();
-  ctx.signal.addEventListener('abort', forward, { once: true });
+  const stop = ownAbort(ctx.signal);
   const inside: Context = { ...ctx, signal: stop.signal };
   const begun = new Map<string, Promise<Begun<Form>>>();
   const endings = new Map<string, Promise<Ending<Result>>>();
@@ -74,7 +72,7 @@ export async function runImages<Form, Result>(
   const all = await Promise.all(
     [...endings].map(async ([name, ending]) => [name, await ending] as const),
   );
-  ctx.signal.removeEventListener('abort', forward);
+  stop.release();
   return new Map(all);
 }
 

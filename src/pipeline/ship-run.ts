@@ -2,6 +2,7 @@
 import type { Project } from '../config/types.ts';
 import { type Context, note } from '../core/context.ts';
 import { isShipperError } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
 import type { Transports } from '../transport/open.ts';
@@ -245,12 +246,5 @@ function inConfigOrder<T extends { readonly name: string }>(
 }
 
 function mediaOf({ context, host, creds, authfile, insecure, mirrors }: ShipRequest): MediaOptions {
-  return {
-    ...(context === undefined ? {} : { context }),
-    ...(host === undefined ? {} : { host }),
-    ...(creds === undefined ? {} : { creds }),
-    ...(authfile === undefined ? {} : { authfile }),
-    ...(insecure === undefined ? {} : { insecure }),
-    ...(mirrors === undefined ? {} : { mirrors }),
-  };
+  return given({ context, host, creds, authfile, insecure, mirrors });
 }

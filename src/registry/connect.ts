@@ -1,4 +1,5 @@
 // The client of a run: the parts of this folder over the real network.
+import { chanceOf } from '../core/retry.ts';
 import type { System } from '../system/system.ts';
 import { createAuthorizer } from './bearer.ts';
 import type { CertsSystem } from './certs.ts';
@@ -29,6 +30,6 @@ export function connectRegistries(
   const hosts = createHosts(system, choice, send);
   const keychain = createKeychain(system, choice);
   const authorizer = createAuthorizer({ send, keychain, hosts, clock: system.clock });
-  const chance = () => Number.parseInt(system.random(4), 16) / 2 ** 32;
+  const chance = chanceOf(system);
   return registryClient({ send, authorizer, hosts, chance, close });
 }

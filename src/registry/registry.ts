@@ -54,7 +54,8 @@ export interface Registry extends AsyncDisposable {
   ): Promise<boolean>;
   /**
    * The bytes of a blob in order. A cut is resumed where it happened; the iteration ends well only if size and digest of
-   * all bytes are right; the digest is left to the reader with `isChecked` false. Eight blobs of one host stream at once, others wait: read what was begun, or stop iterating.
+   * all bytes are right; the digest is left to the reader with `isChecked` false. Eight blobs of one host stream at
+   * once, others wait: read what was begun, or stop iterating.
    */
   blob(
     ctx: Context,

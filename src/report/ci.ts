@@ -5,6 +5,7 @@ import type { FlattenReport, VerifyReport } from '../operations/flatten-types.ts
 import { groupWarnings, platformText, warningPlace } from './findings.ts';
 import { flattenDigest, flattenId, largestRemoved } from './flatten-report.ts';
 import { formatBytes, formatCount, formatMany, formatPercent, formatSeconds } from './format.ts';
+import { code, markdown, tableRow } from './markdown.ts';
 import { safe, safeLines } from './text.ts';
 
 /** Whether this runs as a step of GitHub Actions. */
@@ -145,16 +146,4 @@ export function verifySummary(report: VerifyReport): string {
   });
   const title = `### shipper verify: ${code(report.a)} and ${code(report.b)} are ${verdict}`;
   return [title, '', ...rows, '', ''].join('\n');
-}
-
-function tableRow(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-}
-
-function code(text: string): string {
-  return `\`${safe(text).replaceAll('`', "'")}\``;
-}
-
-function markdown(text: string): string {
-  return safe(text).replace(/[\\`*_[\]<>|]/g, '\\$&');
 }

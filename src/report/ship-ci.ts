@@ -3,6 +3,7 @@
 import type { ShippedImage, ShipReport } from '../pipeline/ship-types.ts';
 import { annotation } from './ci.ts';
 import { formatBytes, formatSeconds } from './format.ts';
+import { code, markdown, tableRow } from './markdown.ts';
 import { shipNames } from './ship-report.ts';
 import { safe } from './text.ts';
 
@@ -41,13 +42,13 @@ export function shipSummary(report: ShipReport): string {
   return [
     `### shipper ${report.until} ${code(report.project)}: ${report.outcome}`,
     '',
-    row(['image', 'status', 'stored', 'time', 'digest']),
-    row(['---', '---', '---', '---', '---']),
+    tableRow(['image', 'status', 'stored', 'time', 'digest']),
+    tableRow(['---', '---', '---', '---', '---']),
     ...report.images.map(imageRow),
     '',
     ...failures.flatMap(failureText),
-    ...(report.error === undefined ? [] : [`- ${plain(report.error.message)}`]),
-    ...report.notes.map((sentence) => `- ${plain(sentence)}`),
+    ...(report.error === undefined ? [] : [`- ${markdown(report.error.message)}`]),
+    ...report.notes.map((sentence) => `- ${markdown(sentence)}`),
     `- Took ${formatSeconds(report.seconds)}.`,
     '',
     '',
@@ -68,27 +69,15 @@ function imageRow({
       ? ''
       : `${formatBytes(bytesBefore)} → ${formatBytes(bytesAfter)}`;
   const took = formatSeconds(build + flatten + push);
-  return row([code(name), status, stored, took, digest === undefined ? '' : code(digest)]);
+  return tableRow([code(name), status, stored, took, digest === undefined ? '' : code(digest)]);
 }
 
 function failureText({ name, error }: ShippedImage): string[] {
   if (error === undefined) return [];
   const fence = '````';
   return [
-    `**${plain(name)}**: ${plain(error.message)}`,
+    `**${markdown(name)}**: ${markdown(error.message)}`,
     '',
     ...(error.log.length === 0 ? [] : [fence, ...error.log.map(safe), fence, '']),
   ];
-}
-
-function row(cells: readonly string[]): string {
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-}
-
-function code(text: string): string {
-  return `\`${safe(text).replaceAll('`', "'")}\``;
-}
-
-function plain(text: string): string {
-  return safe(text).replace(/[\\`*_[\]<>|]/g, '\\$&');
 }

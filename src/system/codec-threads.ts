@@ -1,5 +1,4 @@
 // Threads that compress and decompress. One for every core, started when they are first needed; a stream stays with its thread.
-import { createGunzip } from 'node:zlib';
 import type { DigestAlgorithm } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { AskedThread } from './asked-thread.ts';
@@ -12,10 +11,14 @@ import type { Codecs, DeflateJob, GunzipStream } from './system.ts';
  * not documented. Without them Node's own thread pool is used.
  */
 export function hasStepwiseZlib(): boolean {
-  const gunzip = createGunzip() as { _handle?: { writeSync?: unknown }; _writeState?: unknown };
-  return (
-    typeof gunzip._handle?.writeSync === 'function' && gunzip._writeState instanceof Uint32Array
-  );
+  const gunzip = process.getBuiltinModule('node:zlib').createGunzip();
+  const { _handle, _writeState } = gunzip as {
+    _handle?: { writeSync?: unknown };
+    _writeState?: unknown;
+  };
+  const isStepwise = typeof _handle?.writeSync === 'function' && _writeState instanceof Uint32Array;
+  gunzip.destroy();
+  return isStepwise;
 }
 
 type CodecThread = AskedThread<CodecRequest, CodecReply> & { streams?: number };

@@ -38,10 +38,13 @@ export function nodeThreads(cores: number): Threads {
     return started;
   };
 
-  const codecs = hasStepwiseZlib() ? new CodecThreads(cores) : undefined;
+  let codecs: CodecThreads | undefined;
 
   return {
-    codecs,
+    get codecs() {
+      codecs ??= hasStepwiseZlib() ? new CodecThreads(cores) : undefined;
+      return codecs;
+    },
     warm() {
       if (fileThreads.length > 0) return;
       fileThreads.push(new HashThread());

@@ -9,7 +9,7 @@ import type { Codecs, System } from '../system/system.ts';
 import { GunzipPump, type StepTaker } from './gunzip-pump.ts';
 import { StoredTap, type TapOptions } from './stored-tap.ts';
 
-/** A layer of less is decompressed on Node's own pool: threads would take longer to start. */
+/** A layer of less goes through Node's own pool: threads would take longer to start. */
 const THREAD_FROM_BYTES = 8_388_608;
 /** Made at once, where the main thread looks at it. */
 const OUTPUT_BYTES = 524_288;
@@ -33,9 +33,9 @@ export interface Gunzipped {
   readonly size: number;
 }
 
-/** The threads for a layer; undefined where it is better read here. */
-export function codecsFor(system: System, kind: string, storedBytes: number): Codecs | undefined {
-  const isWorthIt = kind === 'gzip' && storedBytes >= THREAD_FROM_BYTES && system.cores > 1;
+/** The threads for a layer of `bytes`, to be read or made; undefined where that is better done here. */
+export function codecsFor(system: System, kind: string, bytes: number): Codecs | undefined {
+  const isWorthIt = kind === 'gzip' && bytes >= THREAD_FROM_BYTES && system.cores > 1;
   return isWorthIt ? system.threads.codecs : undefined;
 }
 

@@ -1,6 +1,5 @@
 // A layer that is read from its start each time: decompressed into a file, kept as stored, or fetched again, as the run has
 // it (`spool-mode.ts`).
-
 import type { Context } from '../core/context.ts';
 import type { LayerTar, OpenOptions } from '../image/image.ts';
 import { createSpool, requireSpace, SpoolWriter } from '../system/spool.ts';

@@ -1,8 +1,8 @@
 // A layer whose tar lies in a file: used where it lies, and hashed beside.
-import { setMaxListeners } from 'node:events';
 import type { Context } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex } from '../core/digest.ts';
 import { isShipperError, ShipperError, withDetails } from '../core/errors.ts';
+import { ownAbort } from '../core/own-abort.ts';
 import type { Descriptor, LayerTar } from '../image/image.ts';
 import type { System } from '../system/system.ts';
 import { scanTar } from '../tar/scan.ts';
@@ -71,14 +71,7 @@ export async function checkBeside(
   claims: readonly { readonly digest: Digest; readonly what: string }[],
 ): Promise<BesideCheck> {
   const { version } = await region.file.facts();
-  const closing = new AbortController();
-  const stop = () => closing.abort(ctx.signal.reason);
-  if (ctx.signal.aborted) stop();
-  else {
-    // One listener a layer, each taken back at the end: many are no leak.
-    setMaxListeners(0, ctx.signal);
-    ctx.signal.addEventListener('abort', stop, { once: true });
-  }
+  const closing = ownAbort(ctx.signal);
   const checked = (async () => {
     for (const { digest, what } of claims)
       requireDigest(await hashRegion(system, closing.signal, region, digest), digest, what);
@@ -90,7 +83,7 @@ export async function checkBeside(
       await requireUnchanged(region, version);
     },
     async stop() {
-      ctx.signal.removeEventListener('abort', stop);
+      closing.release();
       closing.abort();
       await checked.catch(() => undefined);
     },

@@ -8,6 +8,7 @@ import { bug, ShipperError } from '../core/errors.ts';
 import type { LayerProducer } from '../image/image.ts';
 import type { System } from '../system/system.ts';
 import { type ChunkConsumer, ChunkPipe, inSequence } from './chunk-pipe.ts';
+import { codecsFor } from './gunzip-layer.ts';
 
 /** Takes the bytes to store, in order; `position` counts from the first. Calls may overlap. */
 export type PositionedWriter = (bytes: Uint8Array, position: number) => Promise<void>;
@@ -19,9 +20,6 @@ export interface StoredBytes {
   readonly digest: Digest;
   readonly size: number;
 }
-
-/** A layer of less is compressed before threads for it have started. */
-const THREAD_FROM_BYTES = 8_388_608;
 
 /** Produces a layer once and stores it. `write` is undefined to compute digests only. */
 export async function storeLayer(
@@ -57,10 +55,8 @@ export async function makeLayer(
   isHashed = true,
 ): Promise<MadeBytes> {
   checkCompression(compression);
-  const isLarge = producer.size >= THREAD_FROM_BYTES && system.cores > 1;
-  const { codecs } = system.threads;
-  const deflate: Deflate | undefined =
-    isLarge && codecs !== undefined ? (job) => codecs.deflate(job) : undefined;
+  const codecs = codecsFor(system, compression.kind, producer.size);
+  const deflate: Deflate | undefined = codecs && ((job) => codecs.deflate(job));
   const stored = storage(compression, jobs, write, isHashed, deflate);
   const hasher = system.threads.hasher('sha256', producer.size);
   const meter = startTask(

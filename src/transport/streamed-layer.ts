@@ -22,8 +22,8 @@ export interface StreamedLayerFacts {
   /** Position in the image, base first. */
   readonly index: number;
   /**
-   * The stored bytes from their start, the same each time, their digest not checked. Iterating may stop early and several may be open at once: up to
-   * six of an image in the second pass, each read when its content is wanted.
+   * The stored bytes from their start, the same each time, their digest not checked. Iterating may stop early and
+   * several may be open at once: up to six of an image in the second pass, each read when its content is wanted.
    */
   readonly fetch: (ctx: Context) => AsyncIterable<Uint8Array>;
 }

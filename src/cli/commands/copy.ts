@@ -1,12 +1,13 @@
 // `shipper copy`: an image from one place to another, unchanged.
+
 import type { Compression } from '../../blob/compressor.ts';
+import { given } from '../../core/given.ts';
 import type { CopyRequest } from '../../operations/copy-types.ts';
 import { copyText } from '../../report/copy-report.ts';
 import { safe } from '../../report/text.ts';
 import { EXIT } from '../exit-code.ts';
 import { checkIdFile, checkIdFilesDiffer, writeIdFile } from '../id-file.ts';
 import {
-  given,
   MEDIA_OPTIONS,
   type MediaFlags,
   mediaOptions,

@@ -1,9 +1,10 @@
 // The options of `shipper flatten`, and the request that they make.
+
 import type { Compression } from '../../blob/compressor.ts';
+import { given } from '../../core/given.ts';
 import type { FlattenRequest } from '../../operations/flatten-types.ts';
 import { SPOOL_MODES, type SpoolMode } from '../../transport/spool-mode.ts';
 import {
-  given,
   LIMIT_OPTIONS,
   MEDIA_OPTIONS,
   MERGE_OPTIONS,

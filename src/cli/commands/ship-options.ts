@@ -1,6 +1,7 @@
 // The options of `shipper build`, `push` and `ship`, and how they become a request of the pipeline.
+import { given } from '../../core/given.ts';
 import type { ShipRequest, ShipStage } from '../../pipeline/ship-types.ts';
-import { given, MEDIA_OPTIONS, type MediaFlags, mediaOptions } from '../options.ts';
+import { MEDIA_OPTIONS, type MediaFlags, mediaOptions } from '../options.ts';
 import { countUpTo, parseWord, usage } from '../values.ts';
 import type { OptionSpec } from '../verb.ts';
 

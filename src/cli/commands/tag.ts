@@ -1,9 +1,10 @@
 // `shipper tag`: more names for an image.
+import { given } from '../../core/given.ts';
 import type { TagRequest } from '../../operations/copy-types.ts';
 import { tagText } from '../../report/copy-report.ts';
 import { safe } from '../../report/text.ts';
 import { EXIT } from '../exit-code.ts';
-import { given, MEDIA_OPTIONS, type MediaFlags, mediaOptions } from '../options.ts';
+import { MEDIA_OPTIONS, type MediaFlags, mediaOptions } from '../options.ts';
 import { printAnswer, withProgress } from '../session.ts';
 import { parseWord } from '../values.ts';
 import type { Verb } from '../verb.ts';
