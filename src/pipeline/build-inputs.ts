@@ -2,18 +2,17 @@
 // known beforehand there is no digest: the build is run, and its result decides whether there is more to do.
 import type { BuildChoice, ProjectImage } from '../config/types.ts';
 import type { Context } from '../core/context.ts';
-import { isShipperError } from '../core/errors.ts';
-import { parseReference, withDefaultTag } from '../image/reference.ts';
+import { parseReference } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
 import { engineName } from '../transport/daemon-source.ts';
 import type { Transports } from '../transport/open.ts';
-import { findDockerfile } from './build/check-build.ts';
+import { namedImages } from './build/named-images.ts';
+import { readDockerfile } from './build/read-dockerfile.ts';
 import { keyOf } from './content-key.ts';
 import type { ContextDigests } from './context-digest.ts';
-import { imagesOf } from './dockerfile.ts';
+import { orUndefined } from './or-undefined.ts';
+import { inEngine, inRegistry } from './origin.ts';
 import type { ShipRequest } from './ship-types.ts';
-
-const DOCKERFILE_BYTES = 4_194_304;
 
 /** What is asked of the machine and of registries. */
 export interface InputTools {
@@ -36,16 +35,21 @@ export async function buildInputs(
   const { request, system } = tools;
   const isAnew = build.noCache || build.pull || build.noCacheFilter.length > 0;
   if (isAnew || request.noCache || request.pull || build.contextKind === 'remote') return undefined;
-  const found = await readDockerfile(system, image, build);
+  // One that cannot be read is the builder's to complain about.
+  const found = await orUndefined(readDockerfile(system, image));
   if (found === undefined) return undefined;
   const { text, path } = found;
   const names = image.needs.map((need) => need.as ?? need.image);
   const named = new Set([...names, ...Object.keys(build.additionalContexts)]);
-  const images = imagesOf(text, { args: build.args, contexts: named });
+  const { images, isComplete } = namedImages(text, build.args);
   const folders = folderContexts(build);
-  if (images === undefined || folders === undefined) return undefined;
+  if (!isComplete || folders === undefined) return undefined;
   const [bases, content, more] = await Promise.all([
-    baseDigests(tools, ctx, images),
+    baseDigests(
+      tools,
+      ctx,
+      images.filter((name) => !named.has(name)),
+    ),
     orUndefined(tools.contexts.of(ctx, build.context, path)),
     orUndefined(
       Promise.all(folders.map(([, folder]) => tools.contexts.of(ctx, folder, undefined))),
@@ -63,23 +67,6 @@ export async function buildInputs(
     secrets: secrets.map(({ id }) => id),
     engine: engineOf(tools),
   });
-}
-
-/** The text of the Dockerfile and where it lies; one that cannot be read is the builder's to complain about. */
-async function readDockerfile(
-  system: System,
-  image: ProjectImage,
-  { dockerfileInline: inline }: BuildChoice,
-): Promise<{ readonly text: string; readonly path: string | undefined } | undefined> {
-  if (inline !== undefined) return { text: inline, path: undefined };
-  try {
-    const path = await findDockerfile(system, image);
-    const bytes = await system.files.read(path, DOCKERFILE_BYTES);
-    return { text: new TextDecoder().decode(bytes), path };
-  } catch (error) {
-    if (isShipperError(error, 'INTERRUPTED')) throw error;
-    return undefined;
-  }
 }
 
 /** Folders among the additional contexts; undefined where one is fetched. */
@@ -105,10 +92,10 @@ async function baseDigests(
   const found = await Promise.all(
     images.map(async (image) => {
       const [registry, engine] = await Promise.all([
-        orUndefined(inRegistry(tools, ctx, image)),
-        orUndefined(inEngine(tools, ctx, image)),
+        orUndefined(digestOf(tools, ctx, image)),
+        orUndefined(inEngine(ctx, tools.transports, engineName(image))),
       ]);
-      return [image, registry ?? null, engine ?? null] as const;
+      return [image, registry ?? null, engine?.digest ?? null] as const;
     }),
   );
   return found.every(([, registry, engine]) => registry !== null || engine !== null)
@@ -119,33 +106,11 @@ async function baseDigests(
 /** An image, its digest in its registry and its id in the engine: which of them a builder takes is its own affair. */
 type BaseDigests = readonly [image: string, registry: string | null, engine: string | null];
 
-async function inRegistry(
+async function digestOf(
   { transports }: InputTools,
   ctx: Context,
   image: string,
 ): Promise<string | undefined> {
-  const reference = withDefaultTag(parseReference(image));
-  const { digest, tag = '' } = reference;
-  if (digest !== undefined) return digest;
-  const registry = await transports.registry();
-  return (await registry.resolve(ctx, reference, tag))?.digest;
-}
-
-async function inEngine(
-  { transports }: InputTools,
-  ctx: Context,
-  image: string,
-): Promise<string | undefined> {
-  const engine = await transports.engine();
-  return (await engine.inspectImage(ctx, engineName(image)))?.id;
-}
-
-/** What cannot be asked or read is not known. */
-async function orUndefined<T>(asked: Promise<T | undefined>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (isShipperError(error, 'INTERRUPTED')) throw error;
-    return undefined;
-  }
+  const { digest } = parseReference(image);
+  return digest ?? (await inRegistry(ctx, transports, image))?.digest;
 }

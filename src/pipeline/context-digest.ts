@@ -5,10 +5,9 @@ import { type Context, throwIfAborted } from '../core/context.ts';
 import type { IgnoreRules } from '../core/dockerignore.ts';
 import { gate } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
+import { type ContextEntry, contextEntries } from './build/context-entries.ts';
 import { ignoreRules } from './build/ignore-file.ts';
 
-/** A file up to this size is read at once; a larger one is hashed on a thread. */
-const SMALL_BYTES = 262_144;
 /** Files that are read at once. */
 const READS = 8;
 
@@ -34,76 +33,47 @@ export class ContextDigests {
   async #digest(ctx: Context, folder: string, dockerfile: string | undefined): Promise<string> {
     // The Dockerfile itself counts for itself, wherever it lies.
     const rules = await ignoreRules(this.#system, folder, dockerfile, undefined);
-    const lines = await new Walk(this.#system, ctx, folder, rules).run();
+    const lines = await linesOf(this.#system, ctx, folder, rules);
     return createHash('sha256').update(lines.join('\n')).digest('hex');
   }
 }
 
-class Walk {
-  readonly #system: System;
-  readonly #ctx: Context;
-  readonly #root: string;
-  readonly #rules: IgnoreRules;
-  readonly #turn = gate(READS);
-  readonly #lines: Promise<string>[] = [];
-
-  constructor(system: System, ctx: Context, root: string, rules: IgnoreRules) {
-    this.#system = system;
-    this.#ctx = ctx;
-    this.#root = root;
-    this.#rules = rules;
-  }
-
-  async run(): Promise<readonly string[]> {
-    try {
-      await this.#folder('');
-    } finally {
-      // What was begun must not outlive its caller, and every failure is waited for.
-      await Promise.allSettled(this.#lines);
+/** A line for each entry, sorted. */
+async function linesOf(
+  system: System,
+  ctx: Context,
+  folder: string,
+  rules: IgnoreRules,
+): Promise<readonly string[]> {
+  const turn = gate(READS);
+  const lines: Promise<string>[] = [];
+  try {
+    for await (const entry of contextEntries(system, ctx, { folder, rules })) {
+      const line = turn(() => lineOf(system, ctx, entry));
+      line.catch(() => undefined);
+      lines.push(line);
     }
-    return (await Promise.all(this.#lines)).sort();
+  } finally {
+    // What was begun must not outlive its caller, and every failure is waited for.
+    await Promise.allSettled(lines);
   }
+  return (await Promise.all(lines)).sort();
+}
 
-  async #folder(path: string): Promise<void> {
-    throwIfAborted(this.#ctx);
-    const names = await this.#system.files.list(`${this.#root}/${path}`);
-    for (const name of names) {
-      await this.#entry(path === '' ? name : `${path}/${name}`);
-    }
+async function lineOf(
+  { files, threads }: System,
+  ctx: Context,
+  { path, absolute, facts }: ContextEntry,
+): Promise<string> {
+  throwIfAborted(ctx);
+  const name = JSON.stringify(path);
+  const mode = (facts.mode ?? 0).toString(8);
+  if (facts.kind === 'directory') return `${name} d ${mode}`;
+  if (facts.kind === 'symlink') {
+    return `${name} l ${JSON.stringify(await files.readLink(absolute))}`;
   }
-
-  async #entry(path: string): Promise<void> {
-    const { files } = this.#system;
-    const facts = await files.lstat(`${this.#root}/${path}`);
-    if (facts === undefined) return;
-    const isIgnored = this.#rules.ignores(path);
-    const isFolder = facts.kind === 'directory';
-    if (isIgnored && !(isFolder && this.#rules.takesBack)) return;
-    const line = (rest: string) => `${JSON.stringify(path)} ${rest}`;
-    const mode = (facts.mode ?? 0).toString(8);
-    if (isFolder) {
-      if (!isIgnored) this.#lines.push(Promise.resolve(line(`d ${mode}`)));
-      await this.#folder(path);
-    } else if (facts.kind === 'symlink') {
-      const target = await files.readLink(`${this.#root}/${path}`);
-      this.#lines.push(Promise.resolve(line(`l ${JSON.stringify(target)}`)));
-    } else if (facts.kind === 'file') {
-      const hashed = this.#turn(async () => line(`f ${mode} ${await this.#content(path)}`));
-      hashed.catch(() => undefined);
-      this.#lines.push(hashed);
-    }
-  }
-
-  async #content(path: string): Promise<string> {
-    throwIfAborted(this.#ctx);
-    await using file = await this.#system.files.openRead(`${this.#root}/${path}`);
-    const { fd, size: length } = file;
-    if (length <= SMALL_BYTES) {
-      const bytes = new Uint8Array(length);
-      file.readSync(bytes, 0);
-      return createHash('sha256').update(bytes).digest('hex');
-    }
-    const { signal } = this.#ctx;
-    return this.#system.threads.hashFile({ fd, offset: 0, length, algorithm: 'sha256', signal });
-  }
+  await using file = await files.openRead(absolute);
+  const { fd, size: length } = file;
+  const job = { fd, offset: 0, length, algorithm: 'sha256', signal: ctx.signal } as const;
+  return `${name} f ${mode} ${await threads.hashFile(job)}`;
 }

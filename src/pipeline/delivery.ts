@@ -1,11 +1,12 @@
 // Brings made images where they belong: into registries by digest, into the engine under temporary names. Knows of each
 // image what became of it, for the tags that move last and for the report.
 import { type Context, note } from '../core/context.ts';
-import { isShipperError, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import { loadContent } from './engine-load.ts';
 import type { Selected } from './graph.ts';
 import type { Form, MakerTools } from './image-maker.ts';
 import type { Remembered } from './memory-file.ts';
+import { orUndefined } from './or-undefined.ts';
 import { type Home, homesOf, type PlannedTag } from './places.ts';
 import { pushContent } from './push.ts';
 import type { Track } from './track.ts';
@@ -24,7 +25,7 @@ export interface Whereabouts {
   readonly engineId: string | undefined;
 }
 
-/** Asks registries and the engine whether they still have what is remembered. One that will not say has not. */
+/** Asks registries and the engine whether they still have what is remembered. One that will not say has not: that is found out when it is needed. */
 export async function findRemembered(
   { transports }: Pick<MakerTools, 'transports'>,
   ctx: Context,
@@ -33,27 +34,17 @@ export async function findRemembered(
 ): Promise<Whereabouts> {
   const homes = homesOf(tags).map(async (home) => {
     const registry = await transports.registry();
-    const found = await orNothing(registry.resolve(ctx, home.repository, digest));
+    const found = await orUndefined(registry.resolve(ctx, home.repository, digest));
     return found === undefined ? [] : [home];
   });
   const wantsEngine = tags.some(({ place }) => place === 'engine');
   const inEngine = async () => {
     if (!wantsEngine || engineId === undefined) return undefined;
     const engine = await transports.engine();
-    return (await orNothing(engine.inspectImage(ctx, engineId)))?.id;
+    return (await orUndefined(engine.inspectImage(ctx, engineId)))?.id;
   };
   const [there, id] = await Promise.all([Promise.all(homes), inEngine()]);
   return { homes: there.flat(), engineId: id };
-}
-
-/** What cannot be asked is found out when it is needed. */
-async function orNothing<T>(asked: Promise<T | undefined>): Promise<T | undefined> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (!isShipperError(error) || error.code === 'INTERRUPTED') throw error;
-    return undefined;
-  }
 }
 
 /** Brings an image where `tags` say. What is there already is not sent. */

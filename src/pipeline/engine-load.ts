@@ -4,6 +4,7 @@ import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import { copyImage } from '../operations/copy-image.ts';
+import { cleanUpIn } from '../transport/engine-target.ts';
 import { temporaryName } from '../transport/temporary-names.ts';
 import type { Content, StepTools } from './flatten-step.ts';
 
@@ -21,10 +22,7 @@ export async function loadContent(
   const { system, transports, media } = tools;
   const engine = await transports.engine();
   const name = temporaryName(system);
-  const forget = async () => {
-    // A run that was cancelled takes its names back all the same.
-    await engine.removeImage({ ...ctx, signal: new AbortController().signal }, name);
-  };
+  const forget = () => cleanUpIn(system, engine)(name);
   try {
     const destination = `docker-daemon:${name}`;
     await copyImage(system, ctx, { ...media, source: content.source, destination });
@@ -34,7 +32,7 @@ export async function loadContent(
     }
     return { id: image.id, [Symbol.asyncDispose]: forget };
   } catch (error) {
-    await forget().catch(() => undefined);
+    await forget();
     throw error;
   }
 }

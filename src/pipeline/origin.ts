@@ -1,6 +1,6 @@
 // What an image that exists is at this moment: its digest, and a name under which it stays that.
 import type { Context } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import { type ErrorOptions, ShipperError } from '../core/errors.ts';
 import type { ImageSet } from '../image/image.ts';
 import { parseReference, withDefaultTag } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
@@ -25,51 +25,55 @@ export async function findOrigin(
 ): Promise<Origin> {
   const location = await transports.find(ctx, text);
   switch (location.kind) {
-    case 'docker':
-      return inRegistry(ctx, transports, location.reference);
-    case 'docker-daemon':
-      return inEngine(ctx, transports, location.reference);
+    case 'docker': {
+      const { domain } = parseReference(location.reference);
+      const found = await inRegistry(ctx, transports, location.reference);
+      const state = `registry ${JSON.stringify(domain)} does not have it`;
+      return found ?? missing(location.reference, state, { host: domain });
+    }
+    case 'docker-daemon': {
+      const found = await inEngine(ctx, transports, location.reference);
+      return found ?? missing(location.reference, 'the engine does not have it');
+    }
     default: {
       const source = formatLocation(location);
-      return {
-        source,
-        digest: (await factsOf(ctx, transports, source)).digest,
-        kind: location.kind,
-      };
+      const { digest } = await factsOf(ctx, transports, source);
+      return { source, digest, kind: location.kind };
     }
   }
 }
 
-async function inRegistry(ctx: Context, transports: Transports, text: string): Promise<Origin> {
+/** What a reference names in its registry; undefined where that does not have it. */
+export async function inRegistry(
+  ctx: Context,
+  transports: Transports,
+  text: string,
+): Promise<Origin | undefined> {
   const reference = withDefaultTag(parseReference(text));
-  const { domain, path, tag, digest } = reference;
+  const { domain, path, tag = '', digest = tag } = reference;
   const registry = await transports.registry();
-  const found = await registry.resolve(ctx, reference, digest ?? tag ?? '');
-  if (found !== undefined) {
-    return {
-      source: `docker://${domain}/${path}@${found.digest}`,
-      digest: found.digest,
-      kind: 'docker',
-    };
-  }
-  throw new ShipperError(
-    'NOT_FOUND',
-    `Cannot find image ${JSON.stringify(text)}: registry ${JSON.stringify(domain)} does not have it`,
-    { image: text, host: domain },
-  );
+  const found = await registry.resolve(ctx, reference, digest);
+  if (found === undefined) return undefined;
+  const source = `docker://${domain}/${path}@${found.digest}`;
+  return { source, digest: found.digest, kind: 'docker' };
 }
 
-async function inEngine(ctx: Context, transports: Transports, text: string): Promise<Origin> {
+/** What a name or id is in the engine; undefined where that does not have it. */
+export async function inEngine(
+  ctx: Context,
+  transports: Transports,
+  name: string,
+): Promise<Origin | undefined> {
   const engine = await transports.engine();
-  const image = await engine.inspectImage(ctx, text);
-  if (image !== undefined) {
-    return { source: `docker-daemon:${text}`, digest: image.id, kind: 'docker-daemon' };
-  }
-  throw new ShipperError(
-    'NOT_FOUND',
-    `Cannot find image ${JSON.stringify(text)}: the engine does not have it`,
-    { image: text },
-  );
+  const image = await engine.inspectImage(ctx, name);
+  return image && { source: `docker-daemon:${name}`, digest: image.id, kind: 'docker-daemon' };
+}
+
+function missing(image: string, state: string, details: ErrorOptions = {}): never {
+  throw new ShipperError('NOT_FOUND', `Cannot find image ${JSON.stringify(image)}: ${state}`, {
+    image,
+    ...details,
+  });
 }
 
 /** What is known of an image that is passed on as it is: reads manifests and configurations. */

@@ -4,7 +4,6 @@ import type { ProjectImage } from '../../src/config/types.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import { capsFor } from '../../src/pipeline/caps.ts';
 import { contentKey, keyOf } from '../../src/pipeline/content-key.ts';
-import { imagesOf } from '../../src/pipeline/dockerfile.ts';
 import { selectImages } from '../../src/pipeline/graph.ts';
 import { EMPTY_MEMORY, parseMemory, withKey } from '../../src/pipeline/memory-file.ts';
 import { homesOf, placesOf } from '../../src/pipeline/places.ts';
@@ -181,37 +180,6 @@ describe('keys', () => {
     ].map(contentKey);
     expect(new Set(keys).size).toBe(keys.length);
     expect(keyOf([1, { a: null }])).toMatch(/^sha256:[0-9a-f]{64}$/);
-  });
-});
-
-describe('images of a Dockerfile', () => {
-  const read = (text: string, args: Record<string, string> = {}, ...contexts: string[]) =>
-    imagesOf(text, { args, contexts: new Set(contexts) });
-
-  it.each<[string, readonly string[] | undefined]>([
-    ['FROM node:22', ['node:22']],
-    ['from --platform=$BUILDPLATFORM node:22 as build\nFROM build\nFROM scratch', ['node:22']],
-    [`ARG V=22\nARG N=node\nFROM \${N}:\${V:-1}`, ['node:22']],
-    [`ARG V\nFROM node:\${V:-20}`, ['node:20']],
-    ['ARG V\nFROM node:$V', undefined],
-    ['FROM node:$TARGETARCH', undefined],
-    ['FROM a\nCOPY --chown=1 --from=b /x /y\nCOPY --from=0 /x /y', ['a', 'b']],
-    [
-      'FROM a\nRUN --mount=type=bind,from=c,target=/c --mount=type=cache,target=/d make',
-      ['a', 'c'],
-    ],
-    ['FROM a\nADD x y', ['a']],
-    ['FROM a\nADD https://x/y z', undefined],
-    ['FROM a\nADD ["https://x/y", "z"]', undefined],
-    ['# FROM no\nFROM \\\n  # a comment\n  a \\\n  AS b\nFROM b', ['a']],
-    ['# escape=`\nFROM a', undefined],
-    ['FROM parent\nFROM "quoted"', ['quoted']],
-  ])('%j', (text, expected) => {
-    expect(read(text, {}, 'parent')).toEqual(expected);
-  });
-
-  it('take arguments of the configuration before defaults', () => {
-    expect(read('ARG V=22\nFROM node:$V', { V: '24' })).toEqual(['node:24']);
   });
 });
 

@@ -13,16 +13,16 @@ import type { MediaChoice } from '../../transport/open.ts';
 import { temporaryName } from '../../transport/temporary-names.ts';
 import { LOG_LINES } from './build-log.ts';
 import type { Builder, BuildRequest, BuildResult } from './builder.ts';
-import { buildOf, checkContext, findDockerfile, within } from './check-build.ts';
+import { buildOf, checkContext, within } from './check-build.ts';
 import { refuseForClassic } from './classic-limits.ts';
-import { type ContextChoice, contextTar } from './context-tar.ts';
-import { baseImages, withParents } from './dockerfile.ts';
+import { contextTar, type SentContext } from './context-tar.ts';
+import { withParents } from './dockerfile.ts';
 import { ignoreRules } from './ignore-file.ts';
 import { loginsFor } from './logins.ts';
+import { namedImages } from './named-images.ts';
 import { type PlacedParents, parentsInEngine } from './parents.ts';
+import { readDockerfile, readText } from './read-dockerfile.ts';
 
-/** A Dockerfile is no larger. */
-const DOCKERFILE_BYTES = 4_194_304;
 /** Where a Dockerfile lies in a context that does not have it, or not so. */
 const SENT_DOCKERFILE = '.dockerfile.shipper';
 const DOCKERIGNORE = '.dockerignore';
@@ -107,7 +107,7 @@ function optionsOf(
 }
 
 /** A context, where the Dockerfile is in it, and the images that it begins with. */
-interface Sent extends ContextChoice {
+interface Sent extends SentContext {
   readonly dockerfile: string;
   readonly images: readonly string[];
 }
@@ -117,17 +117,16 @@ async function whatIsSent(
   image: ProjectImage,
   { places }: PlacedParents,
 ): Promise<Sent> {
-  const { context, dockerfileInline, args } = buildOf(image);
-  const path = dockerfileInline === undefined ? await findDockerfile(system, image) : undefined;
+  const { context, args } = buildOf(image);
+  const { text, path } = await readDockerfile(system, image);
   const inside = path === undefined ? undefined : within(context, path);
   const rules = await ignoreRules(system, context, path, inside);
-  const written = dockerfileInline ?? (await readText(system, path ?? ''));
-  const images = baseImages(written, args).filter((image) => !places.has(image));
+  const images = namedImages(text, args).images.filter((name) => !places.has(name));
   if (inside !== undefined && places.size === 0) {
     return { folder: context, rules, files: new Map(), dockerfile: inside, images };
   }
   const files = new Map([
-    [SENT_DOCKERFILE, Buffer.from(withParents(written, places, args), 'utf8')],
+    [SENT_DOCKERFILE, Buffer.from(withParents(text, places, args), 'utf8')],
     // As the docker command does: the engine leaves out of the build what it needed for itself.
     [DOCKERIGNORE, Buffer.from(await ignoringToo(system, join(context, DOCKERIGNORE)), 'utf8')],
   ]);
@@ -138,10 +137,6 @@ async function ignoringToo(system: System, path: string): Promise<string> {
   const isThere = (await system.files.stat(path))?.kind === 'file';
   const own = isThere ? `${await readText(system, path)}\n` : `${DOCKERIGNORE}\n`;
   return `${own}${SENT_DOCKERFILE}\n`;
-}
-
-async function readText(system: System, path: string): Promise<string> {
-  return new TextDecoder().decode(await system.files.read(path, DOCKERFILE_BYTES));
 }
 
 /** What the engine says of a step that failed is about the build, not about the engine. */

@@ -1,6 +1,6 @@
 // Parents in FROM and COPY --from, where an engine knows no named contexts.
 import { describe, expect, it } from 'vitest';
-import { baseImages, withParents } from '../../../src/pipeline/build/dockerfile.ts';
+import { withParents } from '../../../src/pipeline/build/dockerfile.ts';
 
 const PARENTS = new Map([
   ['base', 'shipper-tmp:1'],
@@ -47,14 +47,5 @@ describe('withParents()', () => {
   it('changes nothing without parents', () => {
     const text = 'FROM base\r\n\tCOPY --from=base a b\n\n# x';
     expect(withParents(text, new Map(), {})).toBe(text);
-  });
-});
-
-describe('baseImages()', () => {
-  it('names images, and no stages', () => {
-    const text =
-      'ARG V=1\nFROM h/a:${V} AS one\nFROM --platform=x \\\n  b as Two\nFROM one\nFROM scratch\nCOPY --from=two /a /b\nCOPY --from=0 /a /b\nCOPY --from=c:1 /a /b\nARG V=2\nFROM h/a:$V\n';
-    expect(baseImages(text, {})).toEqual(['h/a:1', 'b', 'c:1']);
-    expect(baseImages(text, { V: '3' })).toEqual(['h/a:3', 'b', 'c:1']);
   });
 });
