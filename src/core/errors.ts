@@ -22,6 +22,8 @@ export const ERROR_CODES = {
   IO: 'Reading or writing a file failed',
   OUTPUT_CONFLICT: 'Writing there would overwrite what was not named',
   PARTIAL: 'Some of several results are in place and the rest failed',
+  CONFLICT: 'The name is in use, or what is there is not what it should be',
+  LOCKED: 'Somebody else holds the lock of the environment, or it was lost: exit code 5',
   ENGINE: 'The Docker Engine answered with an error or not as its API says',
   ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
   BUILD: 'A step of a build failed, or the builder did',

@@ -1,5 +1,6 @@
 // The few Docker Engine calls that shipper needs, with its own types. `modem.ts` is the real one.
 import type { Context } from '../core/context.ts';
+import type { Containers } from './containers.ts';
 
 /** What `GET /version`, `/info` and `/_ping` say, as far as it matters here. */
 export interface EngineFacts {
@@ -18,6 +19,10 @@ export interface EngineFacts {
   readonly os: string;
   /** In Go's words: `amd64`, `arm64`. */
   readonly architecture: string;
+  /** `ID` of `/info`, by which two names of one engine are told; undefined where it says none. */
+  readonly id: string | undefined;
+  /** What the engine calls its machine. */
+  readonly hostname: string | undefined;
   /** Where the engine keeps its data, on its own machine. */
   readonly rootDirectory: string | undefined;
 }
@@ -89,6 +94,8 @@ export interface EngineLogin {
  * they are. Calls may run beside each other. After a failure the engine's state is what `inspectImage` says.
  */
 export interface Engine extends AsyncDisposable {
+  /** Its calls about containers, networks, volumes. */
+  readonly containers: Containers;
   /** Negotiates on the first call and remembers. */
   facts(ctx: Context): Promise<EngineFacts>;
   /** Undefined when the engine has no such image. `name` is a reference or id. */
