@@ -69,7 +69,11 @@ export interface PreviousSlot {
   readonly slot: number;
   readonly engine: string;
   /** None: the slot is new. */
-  readonly container?: { readonly name: string; readonly release: string; readonly specHash: string };
+  readonly container?: {
+    readonly name: string;
+    readonly release: string;
+    readonly specHash: string;
+  };
 }
 
 /** A rollout that has begun and not ended: written to every host before anything is touched. */
