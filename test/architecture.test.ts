@@ -21,6 +21,7 @@ const LEVELS: Readonly<Record<string, number>> = {
   config: 5,
   operations: 6,
   pipeline: 7,
+  rollout: 7,
   report: 8,
   cli: 9,
 };
