@@ -104,6 +104,8 @@ export interface Journal {
   readonly schema: 1;
   readonly project: string;
   readonly environment: string;
+  /** Counts its changes: of what two hosts have the higher is the newer, whatever their clocks say. */
+  readonly revision: number;
   /** Oldest first. */
   readonly releases: readonly ReleaseRecord[];
   /** The release that runs; absent before the first was committed. */

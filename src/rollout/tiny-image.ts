@@ -72,15 +72,27 @@ export function tinyImage({ name, platform, labels }: TinyImageSpec): TinyImage 
   return { name, archive, ids };
 }
 
-/** Makes the image for `engine`'s platform and loads it there: one call, which may be repeated. */
-export async function loadTinyImage(
+/** What is made for an engine: for its own platform. */
+export type NamedImage = Omit<TinyImageSpec, 'platform'>;
+
+/** Loads the image into an engine: one call, which may be repeated. */
+export async function loadTinyImage(ctx: Context, engine: Engine, spec: NamedImage): Promise<void> {
+  const { archive } = await made(ctx, engine, spec);
+  await engine.loadImages(ctx, once(archive));
+}
+
+/** What the engine may call it once it is loaded. */
+export async function tinyIds(
   ctx: Context,
   engine: Engine,
-  spec: Omit<TinyImageSpec, 'platform'>,
-): Promise<void> {
+  spec: NamedImage,
+): Promise<readonly string[]> {
+  return (await made(ctx, engine, spec)).ids;
+}
+
+async function made(ctx: Context, engine: Engine, spec: NamedImage): Promise<TinyImage> {
   const { os, architecture } = await engine.facts(ctx);
-  const { archive } = tinyImage({ ...spec, platform: { os, architecture } });
-  await engine.loadImages(ctx, once(archive));
+  return tinyImage({ ...spec, platform: { os, architecture } });
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
