@@ -33,14 +33,15 @@ export async function readJournal(
       : parseJournal(text, scope);
   if (parsed.kind === 'journal') return parsed.journal;
   const host = ctx.scope.host ?? (await engine.facts(ctx)).endpoint;
-  const what = `Cannot use the journal of ${scope.project}/${scope.environment} on ${host}`;
+  const what = `the journal of ${scope.project}/${scope.environment} on ${host}`;
   if (parsed.kind === 'newer') {
     const state = `it is of schema ${parsed.schema}, and this version of shipper knows up to ${JOURNAL_SCHEMA}`;
     const hint = 'Use the version of shipper that wrote it, or a newer one.';
-    throw new ShipperError('CONFLICT', `${what}: ${state}`, { host, image: name, hint });
+    throw new ShipperError('CONFLICT', `Cannot use ${what}: ${state}`, { host, image: name, hint });
   }
   const hint = `Remove it there by \`docker image rm ${name}\`: what other hosts remember is written again, and what runs is known by its labels.`;
-  throw new ShipperError('CONFLICT', `${what}: ${parsed.state}`, { host, image: name, hint });
+  const message = `Cannot use ${what}: ${parsed.state}`;
+  throw new ShipperError('CONFLICT', message, { host, image: name, hint });
 }
 
 /** Replaces what a host remembers. May be repeated; the one before stays until the new one is there. */
@@ -53,10 +54,12 @@ export async function writeJournal(
   const name = journalImage(scope);
   const text = formatJournal(journal);
   if (text === undefined) {
-    const what = `Cannot write the journal of ${scope.project}/${scope.environment}`;
     const hint = 'Take large values out of the environment and labels of its services.';
-    const state = 'the releases that it must have are too large for an image label';
-    throw new ShipperError('LIMIT_EXCEEDED', `${what}: ${state}`, { hint });
+    throw new ShipperError(
+      'LIMIT_EXCEEDED',
+      `Cannot write the journal of ${scope.project}/${scope.environment}: the releases that it must have are too large for an image label`,
+      { hint },
+    );
   }
   const labels = {
     [JOURNAL_LABEL]: text,

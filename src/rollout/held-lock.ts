@@ -1,0 +1,172 @@
+// A lock that is held: its heart beats, each host on its own, until it is disposed of.
+import { type Context, note } from '../core/context.ts';
+import { bug, isShipperError, messageOf, ShipperError } from '../core/errors.ts';
+import type { FleetLock } from './fleet-lock.ts';
+import {
+  holderOf,
+  holderText,
+  LEASE,
+  type LockClaim,
+  type LockHolder,
+  type LockHost,
+  scopeText,
+  writeLease,
+} from './lock.ts';
+import { giveBack, type HeldHost, type TakenOver } from './lock-attempt.ts';
+import type { DeployScope } from './release.ts';
+import { within } from './within.ts';
+
+/** Where and to whom a lock was lost. */
+export interface LostLock {
+  readonly host: string;
+  /** Who has it now; undefined where it was only removed, or where that cannot be told. */
+  readonly holder: LockHolder | undefined;
+}
+
+/** Whose lock it is. */
+interface Holding {
+  readonly scope: DeployScope;
+  readonly claim: LockClaim;
+  readonly takenOver: readonly TakenOver[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Kept {
+  readonly host: LockHost;
+  readonly container: string;
+  readonly isEntered: boolean;
+  beat: number;
+  renewedAt: number;
+  /** From when on it is believed again: it was not renewed for so long that somebody may just have been taking it over. */
+  trustedFrom: number;
+  lost: LostLock | undefined;
+}
+
+/** See {@link FleetLock}. */
+export class HeldLock implements FleetLock {
+  readonly #ctx: Context;
+  readonly #holding: Holding;
+  readonly #kept: readonly Kept[];
+  readonly #stop = new AbortController();
+  readonly #hearts: readonly Promise<void>[];
+  #isReleased = false;
+
+  /** Begins to renew the leases. */
+  constructor(ctx: Context, held: readonly HeldHost[], holding: Holding) {
+    // Not the run's signal: a run that was cancelled goes on to a safe point, and holds the lock until then.
+    this.#ctx = { ...ctx, signal: this.#stop.signal };
+    this.#holding = holding;
+    this.#kept = held.map((each) => ({
+      ...each,
+      beat: 0,
+      trustedFrom: each.renewedAt,
+      lost: undefined,
+    }));
+    this.#hearts = this.#kept.filter(({ isEntered }) => !isEntered).map((kept) => this.#keep(kept));
+  }
+
+  get token(): string {
+    return this.#holding.claim.token;
+  }
+
+  get env(): Readonly<Record<string, string>> {
+    return this.#holding.env;
+  }
+
+  get takenOver(): readonly TakenOver[] {
+    return this.#holding.takenOver;
+  }
+
+  get lost(): readonly LostLock[] {
+    return this.#kept.map(({ lost }) => lost).filter((lost) => lost !== undefined);
+  }
+
+  async check(ctx: Context, { id }: Pick<LockHost, 'id'>): Promise<void> {
+    const kept = this.#kept.find(({ host }) => host.id === id);
+    if (kept === undefined) throw bug(`the lock was not taken on the engine ${id}`);
+    if (kept.lost !== undefined) throw this.#lockLost(kept.lost);
+    try {
+      if (!kept.isEntered) await this.#proveFresh(ctx, kept);
+      const found = await kept.host.engine.containers.inspect(ctx, kept.container);
+      if (found !== undefined) return;
+    } catch (error) {
+      if (!isShipperError(error, 'NOT_FOUND')) throw error;
+    }
+    throw this.#lockLost(await this.#lose(ctx, kept));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#stop.abort();
+    await Promise.all(this.#hearts);
+    const own = this.#kept.filter(({ isEntered, lost }) => !isEntered && lost === undefined);
+    const [first, ...others] = own.map(({ host }) => host);
+    if (first === undefined) return;
+    // The first last: who waits for the lock tries that one first, and finds the others free then.
+    const left = [
+      ...(await giveBack(this.#ctx, others, this.#holding)),
+      ...(await giveBack(this.#ctx, [first], this.#holding)),
+    ];
+    for (const { host, error } of left) {
+      const what = `The lock of ${scopeText(this.#holding.scope)} on ${host.name} is left`;
+      const until = `it can be taken over after ${LEASE.ttlMs / 1000} seconds`;
+      note(this.#ctx, 'warn', `${what}, ${until}: ${messageOf(error)}`);
+    }
+  }
+
+  async #keep(kept: Kept): Promise<void> {
+    while (!this.#stop.signal.aborted && kept.lost === undefined) {
+      try {
+        await this.#ctx.clock.sleep(LEASE.beatMs, this.#stop.signal);
+        const what = `renew the lock on ${kept.host.name}`;
+        await within(this.#ctx, LEASE.beatMs, what, (ctx) => this.#renew(ctx, kept));
+      } catch (error) {
+        // A connection that was lost may come back; `check` knows how old the lease is.
+        if (isShipperError(error, 'NOT_FOUND')) await this.#lose(this.#ctx, kept);
+      }
+    }
+  }
+
+  async #renew(ctx: Context, kept: Kept): Promise<void> {
+    const { clock } = ctx;
+    const askedAt = clock.monotonic();
+    kept.beat += 1;
+    await writeLease(ctx, kept.host.engine, kept.container, this.token, kept.beat);
+    // Somebody may have decided just before to take it over. One beat later that would be done.
+    if (askedAt - kept.renewedAt > LEASE.freshMs) kept.trustedFrom = askedAt + LEASE.beatMs;
+    kept.renewedAt = Math.max(kept.renewedAt, askedAt);
+  }
+
+  /** Rejects with `NOT_FOUND` where the lock is gone. */
+  async #proveFresh(ctx: Context, kept: Kept): Promise<void> {
+    const { clock } = ctx;
+    while (clock.monotonic() - kept.renewedAt > LEASE.freshMs) await this.#renew(ctx, kept);
+    const restMs = kept.trustedFrom - clock.monotonic();
+    if (restMs > 0) await clock.sleep(restMs, ctx.signal);
+  }
+
+  async #lose(ctx: Context, kept: Kept): Promise<LostLock> {
+    if (kept.lost !== undefined) return kept.lost;
+    const { host } = kept;
+    const holder = await holderOf(ctx, host, this.#holding.scope).catch(() => undefined);
+    kept.lost ??= { host: host.name, holder };
+    return kept.lost;
+  }
+
+  #lockLost({ host, holder }: LostLock): ShipperError {
+    const { scope } = this.#holding;
+    const state =
+      holder === undefined
+        ? 'its lock was removed, as `docker container prune` and `shipper unlock` do'
+        : `its lock was taken over: ${holderText(holder)}`;
+    return new ShipperError(
+      'LOCKED',
+      `Cannot go on with ${scopeText(scope)} on ${host}: ${state}`,
+      {
+        host,
+        hint: `See how it was left: shipper status ${scope.environment}. Then go on: shipper resume ${scope.environment}`,
+      },
+    );
+  }
+}

@@ -1,0 +1,241 @@
+// The lock of an environment on one host: a container that is created and never started. Its name can be had once, its
+// labels say who holds it, and a file in it is the lease, which the holder renews (decision 27).
+import type { Context } from '../core/context.ts';
+import { isShipperError, ShipperError } from '../core/errors.ts';
+import type { EngineContainer } from '../engine/containers.ts';
+import type { Engine } from '../engine/engine.ts';
+import { scanTar } from '../tar/scan.ts';
+import { LABELS } from './labels.ts';
+import type { DeployScope } from './release.ts';
+import { loadTinyImage, tarOf } from './tiny-image.ts';
+
+/** Times of a lease, in milliseconds. */
+export const LEASE = {
+  /** From one renewal to the next. */
+  beatMs: 10_000,
+  /** Whoever sees a lease unchanged for so long, by its own clock, may take the lock over. */
+  ttlMs: 30_000,
+  /** A holder that has not renewed for so long proves first that it still holds the lock: less, as calls take time. */
+  freshMs: 25_000,
+} as const;
+
+/** A host as a lock needs it. */
+export interface LockHost {
+  /** As messages call it. */
+  readonly name: string;
+  /** `ID` of its engine: hosts are locked in this order. */
+  readonly id: string;
+  readonly engine: Engine;
+}
+
+/** What a lock says of who holds it. */
+export interface LockClaim {
+  /** Of one holder, at random. */
+  readonly token: string;
+  /** `user@machine`. */
+  readonly by: string;
+  /** Its process: `files.owner.tag`. */
+  readonly owner: string;
+  /** `rollout`, `rollback`, `resume` … */
+  readonly action: string;
+  readonly release?: string;
+  /** RFC 3339, UTC, by the holder's clock: for people only. */
+  readonly since: string;
+}
+
+/** A lock that is held. */
+export interface LockHolder extends LockClaim {
+  readonly scope: DeployScope;
+  /** Id of its container. */
+  readonly container: string;
+}
+
+/** What came of trying to take a lock. */
+export type Take =
+  | { readonly kind: 'taken'; readonly container: string }
+  | { readonly kind: 'held'; readonly holder: LockHolder };
+
+const IMAGE = { name: 'shipper.local/empty:1', labels: {} } as const;
+const LEASE_PATH = '/lease';
+const LEASE_TAR_BYTES = 65_536;
+/** Of a create whose image or rival vanishes each time it looks. */
+const ROUNDS = 5;
+
+const LOCK_LABELS = {
+  token: 'shipper.lock',
+  by: 'shipper.lock.by',
+  owner: 'shipper.lock.owner',
+  action: 'shipper.lock.action',
+  release: 'shipper.lock.release',
+  since: 'shipper.lock.since',
+} as const;
+
+/** The name of the container that is the lock. */
+export function lockName({ project, environment }: DeployScope): string {
+  return `shipper-lock-${project}-${environment}`;
+}
+
+/** Tries once to take the lock. After a failure it may have been taken all the same: `releaseLock` looks. */
+export async function tryLock(
+  ctx: Context,
+  { engine, name }: LockHost,
+  scope: DeployScope,
+  claim: LockClaim,
+): Promise<Take> {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const container = await createLock(ctx, engine, scope, claim);
+    const holder = container === undefined ? await lookUp(ctx, engine, scope, name) : undefined;
+    if (holder !== undefined && holder.token !== claim.token) return { kind: 'held', holder };
+    // Ours although the engine said that it is taken: the answer to an earlier call was lost.
+    const own = container ?? holder?.container;
+    if (own === undefined) continue;
+    try {
+      await writeLease(ctx, engine, own, claim.token, 0);
+      return { kind: 'taken', container: own };
+    } catch (error) {
+      if (!isShipperError(error, 'NOT_FOUND')) throw error;
+    }
+  }
+  throw new ShipperError(
+    'LOCKED',
+    `Cannot lock ${scopeText(scope)} on ${name}: its lock vanishes as soon as it is made`,
+    { host: name, hint: 'Stop what prunes containers there, and try again.' },
+  );
+}
+
+/** The container's id; undefined where there is one, or the image had to be loaded first. */
+async function createLock(
+  ctx: Context,
+  engine: Engine,
+  scope: DeployScope,
+  claim: LockClaim,
+): Promise<string | undefined> {
+  try {
+    return await engine.containers.create(ctx, lockName(scope), {
+      Image: IMAGE.name,
+      Labels: labelsOf(scope, claim),
+      HostConfig: { NetworkMode: 'none' },
+    });
+  } catch (error) {
+    if (isShipperError(error, 'CONFLICT')) return undefined;
+    if (!isShipperError(error, 'NOT_FOUND')) throw error;
+    await loadTinyImage(ctx, engine, IMAGE);
+    return undefined;
+  }
+}
+
+/** Who holds the lock; undefined where nobody does. `CONFLICT` where something else has its name. */
+export function holderOf(
+  ctx: Context,
+  host: LockHost,
+  scope: DeployScope,
+): Promise<LockHolder | undefined> {
+  return lookUp(ctx, host.engine, scope, host.name);
+}
+
+async function lookUp(
+  ctx: Context,
+  engine: Engine,
+  scope: DeployScope,
+  host: string,
+): Promise<LockHolder | undefined> {
+  const found = await engine.containers.inspect(ctx, lockName(scope));
+  if (found === undefined) return undefined;
+  const holder = readHolder(found);
+  if (holder !== undefined) return holder;
+  throw new ShipperError(
+    'CONFLICT',
+    `Cannot lock ${scopeText(scope)} on ${host}: the container ${lockName(scope)} is no lock of shipper`,
+    { host, hint: 'Give that container another name.' },
+  );
+}
+
+/** What the lease says, for comparing; undefined where there is none yet, or no such lock. */
+export async function readLease(
+  ctx: Context,
+  engine: Engine,
+  container: string,
+): Promise<string | undefined> {
+  const { containers } = engine;
+  const tar = await containers.getArchive(ctx, container, LEASE_PATH, LEASE_TAR_BYTES);
+  if (tar === undefined) return undefined;
+  const readSync = (target: Uint8Array, position: number): number => {
+    const part = tar.subarray(position, position + target.length);
+    target.set(part);
+    return part.length;
+  };
+  // Not the tar itself: times of access may stand in it.
+  for (const { dataOffset, size } of scanTar({ size: tar.length, readSync })) {
+    return Buffer.from(tar.subarray(dataOffset, dataOffset + size)).toString('utf8');
+  }
+  return undefined;
+}
+
+/** Renews a lease. `NOT_FOUND` where the lock is gone. */
+export async function writeLease(
+  ctx: Context,
+  engine: Engine,
+  container: string,
+  token: string,
+  beat: number,
+): Promise<void> {
+  const text = Buffer.from(JSON.stringify({ token, beat }));
+  await engine.containers.putArchive(ctx, container, '/', tarOf([[LEASE_PATH.slice(1), text]]));
+}
+
+/** Releases the lock where the holder of `token` has it; returns whether it did. */
+export async function releaseLock(
+  ctx: Context,
+  host: LockHost,
+  scope: DeployScope,
+  token: string,
+): Promise<boolean> {
+  const holder = await holderOf(ctx, host, scope);
+  if (holder?.token !== token) return false;
+  // By its id: by its name it might be the next one's.
+  await host.engine.containers.remove(ctx, holder.container);
+  return true;
+}
+
+/** `shop/production`. */
+export function scopeText({ project, environment }: DeployScope): string {
+  return `${project}/${environment}`;
+}
+
+/** `ann@laptop has held it since 2026-11-26T22:45:10Z for rollout 20261126-224510-3f2a`. */
+export function holderText({ by, since, action, release }: LockHolder): string {
+  const what = release === undefined ? action : `${action} ${release}`;
+  return `${by} has held it since ${since} for ${what}`;
+}
+
+function labelsOf(scope: DeployScope, claim: LockClaim): Readonly<Record<string, string>> {
+  return {
+    // Not `shipper.managed`: it is none of the containers that a rollout looks after.
+    [LABELS.project]: scope.project,
+    [LABELS.environment]: scope.environment,
+    [LOCK_LABELS.token]: claim.token,
+    [LOCK_LABELS.by]: claim.by,
+    [LOCK_LABELS.owner]: claim.owner,
+    [LOCK_LABELS.action]: claim.action,
+    ...(claim.release === undefined ? {} : { [LOCK_LABELS.release]: claim.release }),
+    [LOCK_LABELS.since]: claim.since,
+  };
+}
+
+function readHolder({ id, labels }: EngineContainer): LockHolder | undefined {
+  const token = labels[LOCK_LABELS.token];
+  const project = labels[LABELS.project];
+  const environment = labels[LABELS.environment];
+  if (token === undefined || project === undefined || environment === undefined) return undefined;
+  const release = labels[LOCK_LABELS.release];
+  return {
+    scope: { project, environment },
+    container: id,
+    token,
+    by: labels[LOCK_LABELS.by] ?? 'somebody',
+    owner: labels[LOCK_LABELS.owner] ?? '',
+    action: labels[LOCK_LABELS.action] ?? 'something',
+    since: labels[LOCK_LABELS.since] ?? 'an unknown time',
+    ...(release === undefined ? {} : { release }),
+  };
+}
