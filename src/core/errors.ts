@@ -24,6 +24,8 @@ export const ERROR_CODES = {
   PARTIAL: 'Some of several results are in place and the rest failed',
   CONFLICT: 'The name is in use, or what is there is not what it should be',
   LOCKED: 'Somebody else holds the lock of the environment, or it was lost: exit code 5',
+  UNHEALTHY: 'A container that was started does not work',
+  HOOK: 'A program of the configuration ended with another exit code than 0, or not in time',
   ENGINE: 'The Docker Engine answered with an error or not as its API says',
   ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
   BUILD: 'A step of a build failed, or the builder did',

@@ -7,6 +7,8 @@ export interface Scope {
   /** Only where several platforms of one image are worked on. */
   readonly platform?: string;
   readonly host?: string;
+  /** `api.3`: a container's place in an environment. */
+  readonly slot?: string;
   readonly stage?: string;
 }
 

@@ -50,7 +50,7 @@ export interface EngineContainer {
   /** The check that the engine carries out; undefined where it has none (`NONE` too). */
   readonly healthcheck: ContainerHealthcheck | undefined;
   readonly restartPolicy: RestartPolicy;
-  /** Its addresses in the networks that it joins, by name of the network; empty while it does not run. */
+  /** The networks that it joins by name, and its address in each: empty while it does not run. */
   readonly addresses: Readonly<Record<string, string>>;
   readonly ports: readonly PublishedPort[];
   readonly raw: Readonly<Record<string, unknown>>;
@@ -258,6 +258,13 @@ export interface Containers {
   inspectNetwork(ctx: Context, name: string): Promise<EngineNetwork | undefined>;
   /** No error when there is one of that name: the engine is asked not to make a second. */
   createNetwork(ctx: Context, spec: NetworkSpec): Promise<void>;
+  /** `settings` is an `EndpointSettings` of the API. No error when the container joined it before. */
+  connectNetwork(
+    ctx: Context,
+    network: string,
+    container: string,
+    settings: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
   /** No error when it is gone; one that is in use is an `ENGINE` error. */
   removeNetwork(ctx: Context, name: string): Promise<void>;
   inspectVolume(ctx: Context, name: string): Promise<EngineVolume | undefined>;

@@ -91,7 +91,9 @@ function breakdown(state: ContainerState, before: GateView): string | undefined 
   if (status === 'removing') return 'it was removed by somebody else';
   if (status === 'created') return 'it was never started';
   if (restartCount > before.restartCount) {
-    return `it ended with exit code ${exitCode}${memory} and was restarted: it crashes`;
+    // While it runs again the engine says 0.
+    const code = status === 'restarting' ? ` with exit code ${exitCode}` : '';
+    return `it ended${code}${memory} and was restarted: it crashes`;
   }
   if (status === 'running' && startedAt !== before.startedAt) return 'it was restarted: it crashes';
   if (oomKilled) return 'it is out of memory';

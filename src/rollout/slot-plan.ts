@@ -56,7 +56,6 @@ export type SlotStep =
         | 'revive'
         | 'start'
         | 'unpause'
-        | 'gate'
         | 'route'
         | 'drain'
         | 'stop'
@@ -65,6 +64,8 @@ export type SlotStep =
       readonly container: SlotContainer;
       readonly cause: string;
     }
+  /** Nothing to do but to watch whether it works. */
+  | { readonly kind: 'gate'; readonly container: SlotContainer; readonly cause: string }
   /** Nothing to do but to look again: the engine is at work. */
   | { readonly kind: 'wait'; readonly container: SlotContainer; readonly cause: string }
   | { readonly kind: 'done' };
@@ -92,7 +93,7 @@ export function nextStep(
     return old === undefined ? startStep(chosen) : stopStep(old, memory);
   }
   if (chosen.status === 'paused') return step('unpause', chosen, 'it is paused');
-  const isSettled = !rules.isGated && serving.length === 0;
+  const isSettled = !rules.isGated && serving.length === 0 && chosen.status === 'running';
   if (!isSettled && !memory.passed.has(chosen.id)) {
     return step('gate', chosen, 'it must prove that it works');
   }

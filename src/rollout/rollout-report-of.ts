@@ -1,0 +1,133 @@
+// From how a run went to its report: pure.
+import { messageOf, ShipperError } from '../core/errors.ts';
+import type { SkippedHost } from './fleet.ts';
+import type { RolloutHost } from './host.ts';
+import type { DeployScope } from './release.ts';
+import type { RolloutTarget, RunResult } from './rollout-run.ts';
+import type {
+  HostReport,
+  RolloutFailure,
+  RolloutOutcome,
+  RolloutReport,
+  ServiceReport,
+  SlotReport,
+} from './rollout-types.ts';
+import { isServing } from './slot-plan.ts';
+import type { ServiceRules } from './works.ts';
+
+/** What a report is made from, beside the result. */
+export interface ReportFacts {
+  readonly shipper: string;
+  readonly scope: DeployScope;
+  readonly hosts: readonly RolloutHost[];
+  readonly skipped: readonly SkippedHost[];
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly notes: readonly string[];
+}
+
+/** The report of a run. */
+export function reportOf(
+  { action, record, services, untouched }: RolloutTarget,
+  { outcome, works, results, error }: RunResult,
+  facts: ReportFacts,
+): RolloutReport {
+  const { shipper, scope, startedAt, seconds, notes, skipped } = facts;
+  const slots: SlotReport[] = works.map((work) => {
+    const { service, slot, host, now, isSettled } = work;
+    const result = results.get(work);
+    const place = { service, slot, host: host.name };
+    const runs = result === undefined ? now.findLast(isServing)?.release : result.runs;
+    return {
+      ...place,
+      state: result?.state ?? (isSettled ? 'unchanged' : 'not-started'),
+      ...(runs === undefined ? {} : { runs }),
+      seconds: result?.seconds ?? 0,
+      ...(result?.error === undefined ? {} : { error: failureOf(result.error) }),
+    };
+  });
+  const away = untouched.flatMap(({ service, slot, host }): readonly SlotReport[] =>
+    skipped.some(({ name }) => name === host)
+      ? [{ service, slot, host, state: 'skipped', seconds: 0 }]
+      : [],
+  );
+  const isUndone = action === 'rollback' && outcome === 'rolled-back';
+  const told = isUndone ? 'done' : outcome;
+  return {
+    schema: 1,
+    shipper,
+    project: scope.project,
+    environment: scope.environment,
+    action,
+    release: record.id,
+    outcome: told,
+    startedAt,
+    seconds,
+    hosts: hostsOf(facts, slots),
+    services: services.flatMap(serviceOf),
+    slots: [...slots, ...away],
+    notes,
+    ...(error === undefined || isUndone ? {} : { error: failureOf(error) }),
+    mend: mendOf(told, scope, skipped.length > 0),
+  };
+}
+
+function serviceOf({ released }: ServiceRules): readonly ServiceReport[] {
+  if (released === undefined) return [];
+  const { name, image } = released;
+  return [{ name, image: image.name, digest: image.digest }];
+}
+
+function hostsOf(
+  { hosts, skipped }: ReportFacts,
+  slots: readonly SlotReport[],
+): readonly HostReport[] {
+  const lost = new Map(
+    slots.flatMap(({ host, state, error }) =>
+      state === 'unknown' && error !== undefined ? [[host, error] as const] : [],
+    ),
+  );
+  return [
+    ...hosts.map(({ name }): HostReport => {
+      const error = lost.get(name);
+      return error === undefined
+        ? { host: name, state: 'reached' }
+        : { host: name, state: 'lost', error };
+    }),
+    ...skipped.map(
+      ({ name, error }): HostReport => ({ host: name, state: 'skipped', error: failureOf(error) }),
+    ),
+  ];
+}
+
+/** A failure as the report has it. What is no ShipperError is a `BUG`. */
+export function failureOf(error: unknown): RolloutFailure {
+  const { code, hint, details } =
+    error instanceof ShipperError
+      ? error
+      : ({ code: 'BUG', hint: undefined, details: {} } as const);
+  const log = 'log' in details ? (details.log ?? []) : [];
+  return { code, message: messageOf(error), ...(hint === undefined ? {} : { hint }), log };
+}
+
+function mendOf(
+  outcome: RolloutOutcome,
+  { environment }: DeployScope,
+  isSkipped: boolean,
+): readonly string[] {
+  switch (outcome) {
+    case 'done':
+    case 'unchanged':
+      return isSkipped ? [`shipper resume ${environment}`] : [];
+    case 'failed':
+    case 'rolled-back':
+      return [];
+    case 'rollback-paused':
+      return [`shipper resume ${environment}`];
+    case 'paused':
+    case 'partial':
+    case 'interrupted':
+    case 'lock-lost':
+      return [`shipper resume ${environment}`, `shipper rollback ${environment}`];
+  }
+}
