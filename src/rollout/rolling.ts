@@ -277,7 +277,7 @@ function trustOld({ now }: SlotWork, after: SlotEnding | undefined) {
     return !after.memory.drained.has(id);
   });
   const ids = new Set(trusted.map(({ id }) => id));
-  return { passed: ids, routed: ids, drained: new Set<string>() };
+  return { fresh: new Set<string>(), passed: ids, routed: ids, drained: new Set<string>() };
 }
 
 function settled({ now }: SlotWork): SlotResult {

@@ -30,6 +30,8 @@ export type UpdateOrder = 'start-first' | 'stop-first';
 
 /** What this run knows of containers, by id, that no engine tells. */
 export interface SlotMemory {
+  /** They were started by this run. */
+  readonly fresh: ReadonlySet<string>;
   /** They have passed the gate. */
   readonly passed: ReadonlySet<string>;
   /** Traffic was led to them. */
@@ -42,7 +44,7 @@ export interface SlotMemory {
 export interface SlotRules {
   readonly goal: SlotGoal;
   readonly order: UpdateOrder;
-  /** The container of the goal is watched even where it runs already and is alone. */
+  /** The container of the goal is watched even where it ran before and is alone. */
   readonly isGated: boolean;
   /** Whether a container that does not serve any more is removed. Else it is kept, stopped, for a way back. */
   readonly isDiscarded: (container: SlotContainer) => boolean;
@@ -93,7 +95,8 @@ export function nextStep(
     return old === undefined ? startStep(chosen) : stopStep(old, memory);
   }
   if (chosen.status === 'paused') return step('unpause', chosen, 'it is paused');
-  const isSettled = !rules.isGated && serving.length === 0 && chosen.status === 'running';
+  const isOld = chosen.status === 'running' && !memory.fresh.has(chosen.id);
+  const isSettled = isOld && !rules.isGated && serving.length === 0;
   if (!isSettled && !memory.passed.has(chosen.id)) {
     return step('gate', chosen, 'it must prove that it works');
   }

@@ -128,7 +128,12 @@ class SlotRun {
   }
 
   #memory(): SlotMemory {
-    return { passed: this.#passed, routed: this.#routed, drained: this.#drained };
+    return {
+      fresh: this.#fresh,
+      passed: this.#passed,
+      routed: this.#routed,
+      drained: this.#drained,
+    };
   }
 
   async #gate(container: OwnContainer): Promise<void> {

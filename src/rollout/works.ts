@@ -151,7 +151,7 @@ function workOf(
 
 function isSettled(now: readonly OwnContainer[], rules: SlotRules): boolean {
   const nothing = new Set<string>();
-  const memory = { passed: nothing, routed: nothing, drained: nothing };
+  const memory = { fresh: nothing, passed: nothing, routed: nothing, drained: nothing };
   return nextStep(now, rules, memory).kind === 'done';
 }
 

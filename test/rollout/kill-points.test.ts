@@ -13,24 +13,6 @@ function services(version: string, part: Partial<ModelService> = {}): readonly M
   ];
 }
 
-/** Counts what serves, by slot, after every change: below one, a promise was broken. */
-function watchSlots(model: Model): { broken: string[] } {
-  const seen = { broken: [] as string[] };
-  const check = () => {
-    const slots = new Map<string, number>();
-    for (const host of model.hosts) {
-      for (const container of host.containers.values()) {
-        const { 'shipper.service': service, 'shipper.slot': slot } = container.spec.Labels;
-        const key = `${service}.${slot}`;
-        slots.set(key, (slots.get(key) ?? 0) + (host.serves(container) ? 1 : 0));
-      }
-    }
-    for (const [slot, count] of slots) if (count < 1) seen.broken.push(slot);
-  };
-  for (const host of model.hosts) host.onChange = check;
-  return seen;
-}
-
 /** How many calls a rollout without faults makes. */
 async function countCalls(
   prepare: () => Promise<Model>,
@@ -71,7 +53,7 @@ describe.each<[string, Partial<ModelService>]>([
     expect(calls).toBeGreaterThan(100);
     for (let at = amount(3, 1); at <= calls; at += amount(17, 1)) {
       const model = await prepare();
-      const watched = watchSlots(model);
+      const watched = model.watch();
       let call = 0;
       const intercept = (): CallFault => {
         call += 1;
@@ -97,7 +79,7 @@ describe.each<[string, Partial<ModelService>]>([
         );
       }
       expect(again?.result.results.size ?? 0, where).toBeGreaterThanOrEqual(0);
-      if (order === 'start-first') expect(watched.broken, where).toEqual([]);
+      if (order === 'start-first') expect(watched.dark, where).toEqual([]);
     }
   });
 });

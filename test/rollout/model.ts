@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from '../../src/core/context.ts';
 import type { ShipperEvent } from '../../src/core/events.ts';
 import { type Deployed, type Deployment, deploy, type Seen } from '../../src/rollout/deployment.ts';
+import { takeFleetLock } from '../../src/rollout/fleet-lock.ts';
 import type { RolloutHost } from '../../src/rollout/host.ts';
 import { newReleaseId } from '../../src/rollout/labels.ts';
 import type { DeployScope, Journal, ReleasedService } from '../../src/rollout/release.ts';
@@ -50,6 +51,20 @@ export class Model {
   readonly hosts: readonly FakeHost[];
   readonly events: ShipperEvent[] = [];
   readonly hooks: string[] = [];
+  /** Processes that have been killed are dead only to those who can see them, which is nobody here. */
+  readonly #owner = {
+    tag: 'somewhere-1-1',
+    isDead: () => undefined,
+    onExitRemove: () => () => undefined,
+  };
+  readonly #random = (bytes: number) => {
+    this.#tokens += 1;
+    return createHash('sha256')
+      .update(String(this.#tokens))
+      .digest('hex')
+      .slice(0, bytes * 2);
+  };
+  #tokens = 0;
   #count = 0;
 
   constructor(names: readonly string[] = ['a', 'b', 'c']) {
@@ -104,11 +119,34 @@ export class Model {
     return this.hosts
       .flatMap((host) =>
         [...host.containers.values()]
-          .filter(({ status }) => status !== 'running')
+          .filter(({ status, spec }) => status !== 'running' && 'shipper.managed' in spec.Labels)
           .map(({ spec, status }) => `${host.name}/${spec.Image.split(':').at(-1)}:${status}`),
       )
       .sort()
       .join(' ');
+  }
+
+  /** From now on: every slot in which nobody was served for a moment, once one was there. */
+  watch(): { readonly dark: string[] } {
+    const dark: string[] = [];
+    const look = () => {
+      for (const [slot, count] of this.#servedBySlot()) if (count < 1) dark.push(slot);
+    };
+    for (const host of this.hosts) host.onChange = look;
+    return { dark };
+  }
+
+  #servedBySlot(): ReadonlyMap<string, number> {
+    const slots = new Map<string, number>();
+    for (const host of this.hosts) {
+      for (const container of host.containers.values()) {
+        const { 'shipper.service': service, 'shipper.slot': slot } = container.spec.Labels;
+        if (service === undefined) continue;
+        const key = `${service}.${slot}`;
+        slots.set(key, (slots.get(key) ?? 0) + (host.serves(container) ? 1 : 0));
+      }
+    }
+    return slots;
   }
 
   image(version: string): string {
@@ -150,12 +188,16 @@ export class Model {
           facts: await engine.facts(ctx),
         });
       }
-      return deploy(ctx, this.#deployment(hosts), wanted);
+      const request = { scope: SCOPE, by: 'me@here', action: 'rollout', waitMs: 120_000 };
+      const system = { env: {}, random: this.#random, files: { owner: this.#owner } };
+      await using lock = await takeFleetLock(ctx, system, hosts, request);
+      const checkLock = (inside: Context, host: RolloutHost) => lock.check(inside, host);
+      return await deploy(ctx, { ...this.#deployment(hosts), checkLock }, wanted);
     })();
     return this.time.run(work, () => process.isDead);
   }
 
-  #deployment(hosts: readonly RolloutHost[]): Deployment {
+  #deployment(hosts: readonly RolloutHost[]): Omit<Deployment, 'checkLock'> {
     return {
       scope: SCOPE,
       by: 'me@here',
@@ -184,7 +226,6 @@ export class Model {
           void this.hooks.push(`drain ${host.name} ${service}.${slot}`),
       },
       hostTimeoutMs: 60_000,
-      checkLock: async () => undefined,
     };
   }
 

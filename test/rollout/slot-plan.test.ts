@@ -46,9 +46,14 @@ function rules(order: UpdateOrder, goal: SlotGoal = NEW, isDiscarded = false): S
   };
 }
 
-function memory(passed = '', routed = '', drained = ''): SlotMemory {
+function memory(passed = '', routed = '', drained = '', fresh = ''): SlotMemory {
   const set = (text: string) => new Set(text.split(' '));
-  return { passed: set(passed), routed: set(routed), drained: set(drained) };
+  return {
+    fresh: set(fresh),
+    passed: set(passed),
+    routed: set(routed),
+    drained: set(drained),
+  };
 }
 
 function text(step: SlotStep): string {
@@ -68,6 +73,7 @@ describe('nextStep() when deploying', () => {
     ['old:exited~ new:created', 'start new', 'start new'],
     ['old:exited~ new:running', 'done', 'done'],
     ['new:running', 'done', 'done'],
+    ['new:running', 'gate new', 'gate new', memory('', '', '', 'new')],
     ['new:running~', 'revive new', 'revive new'],
     ['new:paused', 'unpause new', 'unpause new'],
     ['old:exited~ new:exited~', 'revive new', 'revive new'],
@@ -167,6 +173,7 @@ describe.each<UpdateOrder>(['start-first', 'stop-first'])('%s', (order) => {
         const words = [old && `old${old}`, fresh && `new${fresh}`].filter(Boolean).join(' ');
         let containers = slot(words);
         const known = {
+          fresh: new Set<string>(),
           passed: new Set<string>(),
           routed: new Set<string>(),
           drained: new Set<string>(),
@@ -178,6 +185,7 @@ describe.each<UpdateOrder>(['start-first', 'stop-first'])('%s', (order) => {
         for (; calls < 20; calls += 1) {
           const step = nextStep(containers, slotRules, known);
           if (step.kind === 'done') break;
+          if (step.kind === 'start') known.fresh.add(step.container.id);
           if (step.kind === 'gate') known.passed.add(step.container.id);
           if (step.kind === 'route') known.routed.add(step.container.id);
           if (step.kind === 'drain') known.drained.add(step.container.id);
