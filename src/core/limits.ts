@@ -23,6 +23,8 @@ export const LIMITS = {
   sparseExtents: 1_048_576,
   /** Manifest, index or configuration, in bytes. */
   metadataBytes: 4_194_304,
+  /** A list of an engine's containers or images, in bytes: 2 KiB each of more than a host can run. */
+  engineListBytes: 67_108_864,
   /** What a registry says about a failure, in bytes. */
   registryErrorBytes: 65_536,
   /** Pages of one list of a registry; with 1000 names a page that is more than any repository has. */

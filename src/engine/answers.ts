@@ -33,7 +33,10 @@ export function versionOf(json: Json): VersionAnswer {
 }
 
 /** What `GET /info` says of the image store. */
-export type InfoAnswer = Pick<EngineFacts, 'store' | 'driver' | 'rootDirectory'>;
+export type InfoAnswer = Pick<
+  EngineFacts,
+  'store' | 'driver' | 'rootDirectory' | 'id' | 'hostname'
+>;
 
 /** Reads `GET /info`. */
 export function infoOf(json: Json, product: Product): InfoAnswer {
@@ -42,6 +45,8 @@ export function infoOf(json: Json, product: Product): InfoAnswer {
     store: product === 'podman' ? 'unknown' : hasSnapshotter(json) ? 'containerd' : 'graph-driver',
     driver: textOf(json['Driver']) ?? 'unknown',
     rootDirectory: root === '' ? undefined : root,
+    id: textOf(json['ID']) || undefined,
+    hostname: textOf(json['Name']) || undefined,
   };
 }
 

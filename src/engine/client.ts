@@ -5,6 +5,8 @@ import { LIMITS } from '../core/limits.ts';
 import { tidy } from '../core/tidy.ts';
 import { imageOf, loadedNames, tagsOf } from './answers.ts';
 import { buildQuery, loginHeaders, StepLog } from './build-call.ts';
+import { containersOf } from './container-client.ts';
+import type { Containers } from './containers.ts';
 import type { Endpoint } from './endpoint.ts';
 import type {
   BuildImageOptions,
@@ -36,10 +38,12 @@ export function connectEngine(
 }
 
 class ApiEngine implements Engine {
+  readonly containers: Containers;
   readonly #session: Session;
 
   constructor(session: Session) {
     this.#session = session;
+    this.containers = containersOf(session);
   }
 
   facts(ctx: Context): Promise<EngineFacts> {
@@ -182,7 +186,7 @@ class ApiEngine implements Engine {
     const path = `/images/${inPath(name)}`;
     const action = `remove image ${JSON.stringify(name)} from the engine`;
     const query = { force: '0', ...(options.keepParents === true ? { noprune: '1' } : {}) };
-    const call = { method: 'DELETE', path, action, image: name, query } as const;
+    const call = { method: 'DELETE', path, action, image: name, query, isLong: true } as const;
     try {
       // A big image takes long to remove, and nothing comes meanwhile.
       await this.#session.request(ctx, call, this.#session.patience.thinkMs);

@@ -102,10 +102,11 @@ export class Exchange {
     this.#end();
   }
 
-  /** Sends the request without a body. */
-  finishRequest(limitMs: number): void {
+  /** Sends the request, with a small body or none. */
+  finishRequest(limitMs: number, body?: string): void {
     this.wait(limitMs);
-    this.#request?.end();
+    if (body === undefined) this.#request?.end();
+    else this.#request?.end(body);
   }
 
   /**
@@ -130,7 +131,10 @@ export class Exchange {
   }
 
   /** Chunks of the answer. `limitMs` counts for the first, `idleMs` for those that follow. Checks that it is complete. */
-  async *chunks(limitMs: number): AsyncGenerator<Uint8Array, void, undefined> {
+  async *chunks(
+    limitMs: number,
+    idleMs: number = this.#patience.idleMs,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
     const answer = await this.response;
     this.wait(limitMs);
     try {
@@ -138,7 +142,7 @@ export class Exchange {
         this.#receivedBytes += chunk.length;
         this.rest();
         yield chunk;
-        this.wait(this.#patience.idleMs);
+        this.wait(idleMs);
       }
     } catch (error) {
       this.fail(error);
@@ -163,16 +167,16 @@ export class Exchange {
     if (!answer.complete) throw this.#cutShort();
   }
 
-  /** The whole answer, refused with an `ENGINE` error past `capBytes`. */
-  async readAll(capBytes: number): Promise<string> {
+  /** The whole answer, refused with an `ENGINE` error past `capBytes`. `limitMs` is for it to begin. */
+  async readAll(capBytes: number, limitMs: number = this.#patience.idleMs): Promise<Buffer> {
     const parts: Uint8Array[] = [];
     let size = 0;
-    for await (const chunk of this.chunks(this.#patience.idleMs)) {
+    for await (const chunk of this.chunks(limitMs)) {
       size += chunk.length;
       if (size > capBytes) throw failure(this.doing, `the answer is over ${capBytes} bytes`);
       parts.push(chunk);
     }
-    return Buffer.concat(parts).toString('utf8');
+    return Buffer.concat(parts);
   }
 
   /** Reads what an answer says that means failure: at most 64 KiB, and what came before a cut. */

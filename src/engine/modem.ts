@@ -11,7 +11,7 @@ import type { Endpoint } from './endpoint.ts';
 
 /** A request that has neither a body nor been ended yet. */
 export interface RequestLine {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** With the version prefix, without a query, escaped. */
   readonly path: string;
   /** A list is given item by item, under the same name. */
@@ -19,6 +19,8 @@ export interface RequestLine {
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether a tar follows. */
   readonly isUpload?: boolean;
+  /** Whether JSON follows. */
+  readonly isJson?: boolean;
 }
 
 /** Starts requests to one endpoint. */
@@ -65,6 +67,10 @@ function start(
       // One of these would follow redirects, the other collect the answer.
       request.removeAllListeners('response');
       if (line.isUpload !== true) request.removeHeader('Content-Type');
+      if (line.isJson === true) request.setHeader('Content-Type', 'application/json');
+      // Not through docker-modem: credentials may be among them, and it prints what it is given with DEBUG=modem.
+      for (const [name, value] of Object.entries(line.headers ?? {}))
+        request.setHeader(name, value);
       attach(request);
       resolve();
     });
@@ -75,7 +81,7 @@ function start(
         method: line.method,
         // A question mark makes docker-modem add the query.
         path: hasQuery ? `${line.path}?` : line.path,
-        headers: { 'Content-Type': 'application/x-tar', 'User-Agent': 'shipper', ...line.headers },
+        headers: { 'Content-Type': 'application/x-tar', 'User-Agent': 'shipper' },
         file: handover,
         isStream: true,
         statusCodes: {},

@@ -3,6 +3,7 @@ import type { Agent, IncomingHttpHeaders } from 'node:http';
 import { type Context, throwIfAborted } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import { type Gate, gate } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { agentFor } from './agents.ts';
 import { infoOf, versionOf } from './answers.ts';
@@ -16,6 +17,8 @@ import { parseObject } from './wire.ts';
 
 /** The newest API whose answers are known here. */
 const OUR_API_VERSION = '1.52';
+/** Calls to one engine at once, without those that take long. */
+const ORDINARY_CALLS = 4;
 const PATIENCE: Patience = { idleMs: 120_000, thinkMs: 900_000 };
 
 /** Options of `connectEngine`. Default of the limits: SHIPPER_ENGINE_IDLE_SECONDS and SHIPPER_ENGINE_THINK_SECONDS. */
@@ -35,10 +38,17 @@ export interface Call extends RequestLine {
   readonly image?: string;
   /** False leaves the version prefix out. */
   readonly versioned?: boolean;
+  /** The body, of {@link Session.request}. */
+  readonly json?: object;
+  /** Statuses besides 2xx that are no failure, of {@link Session.request}. */
+  readonly accepts?: readonly number[];
+  /** It may take long because of what it does: it does not count among those that wait for their turn. */
+  readonly isLong?: boolean;
 }
 
 /** A complete answer. */
 export interface Answer {
+  readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
 }
@@ -53,6 +63,7 @@ export class Session {
   readonly #text: string;
   readonly #agent: Agent;
   readonly #wantedApi: string | undefined;
+  readonly #gate: Gate = gate(ORDINARY_CALLS);
   #modem: Promise<Modem> | undefined;
 
   constructor(endpoint: Endpoint, system: EngineSystem, options: EngineOptions) {
@@ -93,13 +104,31 @@ export class Session {
     return { action, endpoint: this.#text, path, ...(image === undefined ? {} : { image }) };
   }
 
-  /** A whole call without a body: the text of its answer, at most 4 MiB. `limitMs` is for the answer to begin. */
-  async request(ctx: Context, call: Call, limitMs: number = this.patience.idleMs): Promise<Answer> {
-    const exchange = await this.open(ctx, call);
+  /**
+   * A whole call: the text of its answer, at most `capBytes` (default 4 MiB). `limitMs` is for the answer to begin. Only a
+   * few are under way at once, so that an engine has a few connections; what takes long does not count among them.
+   */
+  async request(
+    ctx: Context,
+    call: Call,
+    limitMs: number = this.patience.idleMs,
+    capBytes: number = LIMITS.metadataBytes,
+  ): Promise<Answer> {
+    const run = () => this.#request(ctx, call, limitMs, capBytes);
+    // Before its turn: finding out the version is a call too.
+    if (call.versioned !== false) await this.api(ctx);
+    return call.isLong === true ? run() : this.#gate(run);
+  }
+
+  async #request(ctx: Context, call: Call, limitMs: number, capBytes: number): Promise<Answer> {
+    const { json, accepts } = call;
+    const line = json === undefined ? call : { ...call, isJson: true };
+    const exchange = await this.open(ctx, line);
     try {
-      exchange.finishRequest(limitMs);
-      const { headers } = await expectSuccess(exchange);
-      return { headers, text: await exchange.readAll(LIMITS.metadataBytes) };
+      exchange.finishRequest(limitMs, json === undefined ? undefined : JSON.stringify(json));
+      const answer = await expectSuccess(exchange, accepts);
+      const text = (await exchange.readAll(capBytes, limitMs)).toString('utf8');
+      return { status: answer.statusCode ?? 0, headers: answer.headers, text };
     } finally {
       exchange.close();
     }
@@ -150,11 +179,14 @@ export class Session {
   }
 }
 
-/** The answer when its status is 2xx; else the failure that it is. */
-export async function expectSuccess(exchange: Exchange): Promise<Awaited<Exchange['response']>> {
+/** The answer when its status is 2xx, or one of `accepts`; else the failure that it is. */
+export async function expectSuccess(
+  exchange: Exchange,
+  accepts: readonly number[] = [],
+): Promise<Awaited<Exchange['response']>> {
   const answer = await exchange.response;
   const status = answer.statusCode ?? 0;
-  if (status >= 200 && status < 300) return answer;
+  if ((status >= 200 && status < 300) || accepts.includes(status)) return answer;
   throw refused(exchange.doing, await exchange.readRefusal());
 }
 

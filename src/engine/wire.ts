@@ -104,3 +104,27 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
+
+/** An object of an engine's JSON. */
+export type Json = Readonly<Record<string, unknown>>;
+
+/** `value` if it is an object, else an empty one. */
+export function objectOf(value: unknown): Json {
+  return isObject(value) ? value : {};
+}
+
+/** `value` if it is an array, else an empty one: engines leave empty lists out, or write `null`. */
+export function arrayOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** `value` if it is a number. */
+export function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** The texts of an object, by their names: labels and attributes. */
+export function recordOf(value: unknown): Readonly<Record<string, string>> {
+  const pairs = Object.entries(objectOf(value)).filter(([, text]) => typeof text === 'string');
+  return Object.fromEntries(pairs) as Readonly<Record<string, string>>;
+}
