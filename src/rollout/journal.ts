@@ -40,8 +40,9 @@ export async function readJournal(
     throw new ShipperError('CONFLICT', `Cannot use ${what}: ${state}`, { host, image: name, hint });
   }
   const hint = `Remove it there by \`docker image rm ${name}\`: what other hosts remember is written again, and what runs is known by its labels.`;
-  const message = `Cannot use ${what}: ${parsed.state}`;
-  throw new ShipperError('CONFLICT', message, { host, image: name, hint });
+  throw new ShipperError('CONFLICT', `Cannot use ${what}: ${parsed.state}`, {
+    ...{ host, image: name, hint },
+  });
 }
 
 /** Replaces what a host remembers. May be repeated; the one before stays until the new one is there. */
