@@ -14,7 +14,12 @@ import { type Json, recordOf, textOf } from './wire.ts';
 
 type NetworkCalls = Pick<
   Containers,
-  'inspectNetwork' | 'createNetwork' | 'removeNetwork' | 'inspectVolume' | 'createVolume'
+  | 'inspectNetwork'
+  | 'createNetwork'
+  | 'connectNetwork'
+  | 'removeNetwork'
+  | 'inspectVolume'
+  | 'createVolume'
 >;
 
 /** The calls about what containers stand on. */
@@ -28,6 +33,8 @@ export function networkCalls(session: Session): NetworkCalls {
       return found?.name === name ? found : undefined;
     },
     createNetwork: (ctx, spec) => createNetwork(session, ctx, spec),
+    connectNetwork: (ctx, network, container, settings) =>
+      connectNetwork(session, ctx, network, container, settings),
     removeNetwork: async (ctx, name) => {
       const path = networkPath(name);
       const action = `remove network ${JSON.stringify(name)}`;
@@ -65,6 +72,30 @@ async function createNetwork(session: Session, ctx: Context, spec: NetworkSpec):
     accepts: [409],
   } as const;
   await repeatable(session, ctx, call);
+}
+
+async function connectNetwork(
+  session: Session,
+  ctx: Context,
+  network: string,
+  container: string,
+  settings: Json,
+): Promise<void> {
+  const call = {
+    method: 'POST',
+    path: `${networkPath(network)}/connect`,
+    action: `connect container ${JSON.stringify(container)} to network ${JSON.stringify(network)}`,
+    json: { Container: container, EndpointConfig: settings },
+  } as const;
+  try {
+    await repeatable(session, ctx, call);
+  } catch (error) {
+    // moby daemon/container_operations.go: a 403, or with newer ones a 409.
+    if (isShipperError(error) && /already (?:exists in|attached to) network/.test(error.message)) {
+      return;
+    }
+    throw error;
+  }
 }
 
 async function createVolume(session: Session, ctx: Context, spec: VolumeSpec): Promise<void> {

@@ -2,6 +2,7 @@
 import type { Context } from '../core/context.ts';
 import type { SkippedHost } from './fleet.ts';
 import type { RolloutHost } from './host.ts';
+import { emptyJournal, latestOf } from './journal-changes.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { type HostView, observe } from './observe.ts';
 import type { HookRunner, Images } from './parts.ts';
@@ -35,17 +36,28 @@ export interface Deployed {
   readonly tools: RunTools;
 }
 
-/** Brings about what `choose` wants once it knows what is there; undefined where it wants nothing. */
+/** Looks at all hosts. */
+export async function see(
+  ctx: Context,
+  hosts: readonly RolloutHost[],
+  scope: DeployScope,
+): Promise<Seen> {
+  const views = await observe(ctx, hosts, scope);
+  const journal = latestOf(views.map((view) => view.journal)) ?? emptyJournal(scope);
+  return { views, journal };
+}
+
+/** Brings about what `choose` wants once it knows what is there. */
 export async function deploy(
   ctx: Context,
   deployment: Deployment,
-  choose: (seen: Seen) => RolloutTarget | undefined,
-): Promise<Deployed | undefined> {
+  choose: (seen: Seen) => RolloutTarget,
+): Promise<Deployed> {
   const { scope, hosts, checkLock } = deployment;
-  const views = await observe(ctx, hosts, scope);
-  const journals = new JournalKeeper(scope, views, checkLock);
-  const target = choose({ views, journal: journals.journal });
-  if (target === undefined) return undefined;
+  const seen = await see(ctx, hosts, scope);
+  const { views } = seen;
+  const journals = new JournalKeeper(scope, hosts, seen.journal, checkLock);
+  const target = choose(seen);
   const tools: RunTools = { ...deployment, views, journals };
   return { target, tools, result: await runRollout(ctx, target, tools) };
 }

@@ -5,8 +5,7 @@ import { runAll } from '../core/pool.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
 import { type RolloutHost, troubleOf } from './host.ts';
 import { writeJournal } from './journal.ts';
-import { emptyJournal, latestOf, recordIn } from './journal-changes.ts';
-import type { HostView } from './observe.ts';
+import { recordIn } from './journal-changes.ts';
 import type { DeployScope, Journal, ReleaseRecord } from './release.ts';
 import type { SlotActs } from './slot-acts.ts';
 
@@ -20,11 +19,16 @@ export class JournalKeeper {
   readonly #checkLock: SlotActs['checkLock'];
   #journal: Journal;
 
-  constructor(scope: DeployScope, views: readonly HostView[], checkLock: SlotActs['checkLock']) {
+  constructor(
+    scope: DeployScope,
+    hosts: readonly RolloutHost[],
+    journal: Journal,
+    checkLock: SlotActs['checkLock'],
+  ) {
     this.#scope = scope;
-    this.#hosts = views.map(({ host }) => host);
+    this.#hosts = hosts;
+    this.#journal = journal;
     this.#checkLock = checkLock;
-    this.#journal = latestOf(views.map(({ journal }) => journal)) ?? emptyJournal(scope);
   }
 
   /** What is known. */

@@ -45,6 +45,12 @@ export interface ReleasedSlot {
   readonly specHash: string;
 }
 
+/** Networks that a release needs. */
+export type NetworkSpecs = readonly NetworkSpec[];
+
+/** Volumes that a release needs. */
+export type VolumeSpecs = readonly VolumeSpec[];
+
 /** How far a release came. */
 export type ReleaseStatus = 'unfinished' | 'committed' | 'failed' | 'rolled-back';
 
@@ -59,8 +65,8 @@ export interface ReleaseRecord {
   readonly status: ReleaseStatus;
   readonly services: readonly ReleasedService[];
   readonly slots: readonly ReleasedSlot[];
-  readonly networks: readonly NetworkSpec[];
-  readonly volumes: readonly VolumeSpec[];
+  readonly networks: NetworkSpecs;
+  readonly volumes: VolumeSpecs;
 }
 
 /** What a slot ran before a rollout touched anything. */

@@ -137,20 +137,27 @@ function missingOf({ views }: Known, { slots, services }: ReleaseRecord): readon
 }
 
 function recordTarget(known: Known, record: ReleaseRecord): Omit<RolloutTarget, 'action'> {
-  const { journal, rules } = known;
   const names = new Set(record.services.map(({ name }) => name));
-  const ruled = record.services.map((released) => ({
+  const current = currentOf(known.journal)?.services ?? [];
+  const gone = current.filter(({ name }) => !names.has(name));
+  return {
+    record,
+    services: [...recordRules(known, record), ...gone.map(({ name }) => leavingRules(name))],
+    untouched: record.slots.filter(({ engine }) => isAway(known, engine)),
+    isBack: true,
+  };
+}
+
+/** The services of a release as it ran them, where it ran them, treated as the configuration says. */
+export function recordRules(
+  { rules }: Pick<Known, 'rules'>,
+  record: ReleaseRecord,
+): readonly ServiceRules[] {
+  return record.services.map((released) => ({
     ...rulesFor(rules, released.name),
     released,
     placed: record.slots.filter(({ service }) => service === released.name),
   }));
-  const gone = (currentOf(journal)?.services ?? []).filter(({ name }) => !names.has(name));
-  return {
-    record,
-    services: [...ruled, ...gone.map(({ name }) => leavingRules(name))],
-    untouched: record.slots.filter(({ engine }) => isAway(known, engine)),
-    isBack: true,
-  };
 }
 
 function rulesFor(rules: readonly ServiceRules[], name: string): ServiceRules {

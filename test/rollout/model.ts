@@ -1,6 +1,7 @@
 // A small world for rollouts: hosts in memory on virtual time, a service with a specification by version, and what must hold.
 import { createHash } from 'node:crypto';
 import type { Context } from '../../src/core/context.ts';
+import { ShipperError } from '../../src/core/errors.ts';
 import type { ShipperEvent } from '../../src/core/events.ts';
 import { type Deployed, type Deployment, deploy, type Seen } from '../../src/rollout/deployment.ts';
 import { takeFleetLock } from '../../src/rollout/fleet-lock.ts';
@@ -90,7 +91,11 @@ export class Model {
 
   resume(services: readonly ModelService[], run: Run = {}): Promise<Deployed | undefined> {
     const rules = services.map((service) => this.#rulesOf(service));
-    return this.#do(run, (known) => resumeTarget({ ...known, rules }));
+    return this.#do(run, (known) => {
+      const target = resumeTarget({ ...known, rules });
+      if (target === undefined) throw new ShipperError('NOT_FOUND', 'nothing was ever rolled out');
+      return target;
+    });
   }
 
   rollback(services: readonly ModelService[], run: Run = {}): Promise<Deployed | undefined> {
@@ -153,10 +158,7 @@ export class Model {
     return `registry/api@sha256:${createHash('sha256').update(version).digest('hex')}:${version}`;
   }
 
-  #do(
-    run: Run,
-    choose: (known: Known) => RolloutTarget | undefined,
-  ): Promise<Deployed | undefined> {
+  #do(run: Run, choose: (known: Known) => RolloutTarget): Promise<Deployed | undefined> {
     const { process = this.time.process(), signal = new AbortController().signal } = run;
     const ctx: Context = {
       report: (event) => void this.events.push(event),
