@@ -15,6 +15,8 @@ export interface Environment {
   readonly networks: readonly NetworkChoice[];
   readonly volumes: readonly VolumeChoice[];
   readonly hooks: Hooks;
+  /** How hosts get images: `pull`: from their registry; `direct`: from this machine. Default `pull`. */
+  readonly transfer: 'pull' | 'direct';
   /** Releases that are kept for a rollback. Default 5. */
   readonly retain: number;
   /** How long to wait for a lock that somebody else holds. Default 0: not at all. */

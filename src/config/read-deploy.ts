@@ -70,7 +70,8 @@ function readUpdate(
   failureAction: UpdateChoice['failureAction'],
 ): UpdateChoice {
   return {
-    parallelism: number(tree, 'parallelism') ?? 1,
+    parallelism: parallelism(tree),
+    canary: number(tree, 'canary') ?? 0,
     delayMs: duration(tree, 'delay') ?? 0,
     ...given({ order: choice(tree, 'order', ['stop-first', 'start-first']) }),
     monitorMs: duration(tree, 'monitor') ?? MONITOR_MS,
@@ -78,6 +79,13 @@ function readUpdate(
       choice(tree, 'failure_action', ['pause', 'continue', 'rollback']) ?? failureAction,
     maxFailureRatio: number(tree, 'max_failure_ratio') ?? 0,
   };
+}
+
+/** `2`, or a part of all: `25%`. */
+function parallelism(tree: Tree | undefined): UpdateChoice['parallelism'] {
+  const percent = /^(\d+)%$/.exec(text(tree, 'parallelism') ?? '')?.[1];
+  if (percent !== undefined) return { percent: Number(percent) };
+  return number(tree, 'parallelism') ?? 1;
 }
 
 function readPolicy(tree: Tree): RestartPolicyChoice {

@@ -72,6 +72,7 @@ export function readEnvironment(
     networks,
     volumes,
     hooks: readHooks(value, reading),
+    transfer: text(value, 'transfer') === 'direct' ? 'direct' : 'pull',
     retain: number(value, 'retain') ?? RETAIN,
     lockTimeoutMs: duration(value, 'lock_timeout') ?? 0,
     place: keyPlace,

@@ -162,8 +162,10 @@ export interface DeployChoice {
 
 /** How containers are replaced by new ones. */
 export interface UpdateChoice {
-  /** How many at once; 0 is all. Default 1. */
-  readonly parallelism: number;
+  /** How many at once; 0 is all; or a part of all. Default 1. */
+  readonly parallelism: number | { readonly percent: number };
+  /** So many go first, and must do well. Default 0. */
+  readonly canary: number;
   /** Between two batches. Default 0. */
   readonly delayMs: number;
   /** Absent where the file leaves it to the rollout. */

@@ -1,6 +1,7 @@
 // After a release is committed: what nobody needs any more goes, on every host (orchestration 5.9).
 import { type Context, narrow } from '../core/context.ts';
 import { runAll } from '../core/pool.ts';
+import { keptNames } from './delivery.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
 import { type GarbageOptions, planGarbage } from './gc.ts';
 import { hostContents, type RemovedGarbage, removeGarbage } from './gc-run.ts';
@@ -24,7 +25,7 @@ export async function cleanUp(
   { scope, hosts, journals, checkLock }: CleanUpTools,
   retain: number,
 ): Promise<ReadonlyMap<RolloutHost, RemovedGarbage>> {
-  const options: GarbageOptions = { scope, retain };
+  const options: GarbageOptions = { scope, retain, refsOf: keptNames };
   const { journal } = journals;
   const removed = new Map<RolloutHost, RemovedGarbage>();
   await runAll(

@@ -23,8 +23,13 @@ const cpus = either(
 );
 
 const UPDATE: Shape = {
-  parallelism: whole(0, 10_000).describe(
-    'containers that are replaced at once; 0 is all; default 1',
+  parallelism: either(
+    'a number of containers, or a part of all such as 25%',
+    whole(0, 10_000),
+    textOfForm(/^(?:100|[1-9]\d?)%$/, 'a part of all such as 25%'),
+  ).describe('containers that are replaced at once, or a part of all: `25%`; 0 is all; default 1'),
+  canary: whole(0, 10_000).describe(
+    'containers that are replaced first and must do well; default 0',
   ),
   delay: duration.describe('between two batches; default 0'),
   order: oneOf('stop-first', 'start-first').describe('which container goes first'),

@@ -64,6 +64,9 @@ const ENVIRONMENT: Shape = {
   }).describe('networks that services join'),
   volumes: declared(DECLARED).describe('volumes that services mount'),
   hooks: mapping(optional(HOOKS)).describe('programs that are run during a rollout'),
+  transfer: oneOf('pull', 'direct').describe(
+    'how hosts get images: `pull` from their registry, `direct` from this machine; default `pull`',
+  ),
   retain: whole(1, 1000).describe('releases that are kept for a rollback; default 5'),
   lock_timeout: duration.describe(
     'how long to wait for a lock that somebody else holds; default 0',

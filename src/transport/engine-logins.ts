@@ -1,12 +1,12 @@
-// Credentials for the base images of a classic build: the engine pulls them, and asks nobody but us.
-import type { Context } from '../../core/context.ts';
-import { isShipperError } from '../../core/errors.ts';
-import type { EngineLogin } from '../../engine/engine.ts';
-import { parseReference, type Reference } from '../../image/reference.ts';
-import { HUB_SERVER, type Login } from '../../registry/credentials.ts';
-import { createKeychain } from '../../registry/keychain.ts';
-import type { System } from '../../system/system.ts';
-import type { MediaChoice } from '../../transport/open.ts';
+// Credentials for images that an engine pulls: it asks nobody but us.
+import type { Context } from '../core/context.ts';
+import { isShipperError } from '../core/errors.ts';
+import type { EngineLogin } from '../engine/engine.ts';
+import { parseReference, type Reference } from '../image/reference.ts';
+import { HUB_SERVER, type Login } from '../registry/credentials.ts';
+import { createKeychain } from '../registry/keychain.ts';
+import type { System } from '../system/system.ts';
+import type { MediaChoice } from './open.ts';
 
 /** The logins that there are for the registries of `images`, as the engine's API wants them. */
 export async function loginsFor(

@@ -1,0 +1,41 @@
+// What rollouts bring along outside of tests.
+import { connectEngine } from '../engine/client.ts';
+import { findEndpoint } from '../engine/endpoint.ts';
+import type { MediaOptions } from '../operations/flatten-types.ts';
+import type { System } from '../system/system.ts';
+import { Transports } from '../transport/open.ts';
+import { Delivery } from './delivery.ts';
+import type { RolloutParts } from './environment.ts';
+import { hookRunner } from './hooks.ts';
+import { resolveImage } from './images.ts';
+import { inOrder, serviceRules } from './service-rules.ts';
+import { readShipReport } from './ship-report-file.ts';
+import { wantedServices } from './wanted.ts';
+
+/** The real parts. `version` is that of shipper; `media` says how registries and the engine of this machine are reached. */
+export function realParts(system: System, version: string, media: MediaOptions): RolloutParts {
+  return {
+    version,
+    async connect({ kind, address }) {
+      const options = kind === 'context' ? { context: address } : { host: address };
+      const { endpoint } = await findEndpoint(system, options);
+      return connectEngine(endpoint, system);
+    },
+    async wanted(ctx, opened, { services = [], report }) {
+      await using transports = new Transports(system, media);
+      const { project } = opened;
+      const shipped =
+        report === undefined ? undefined : await readShipReport(system, report, project.name);
+      const sources = { project, transports, shipped };
+      return await wantedServices(ctx, opened, services, (inside, service) =>
+        resolveImage(inside, sources, service),
+      );
+    },
+    rules({ environment }) {
+      return inOrder(environment.services).map((service) => serviceRules(service, undefined));
+    },
+    images: (opened) => new Delivery(opened, media),
+    hooks: ({ environment, scope, project }, lockEnv) =>
+      hookRunner({ system, environment, scope, folder: project.folder, lockEnv }),
+  };
+}
