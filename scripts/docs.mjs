@@ -45,6 +45,11 @@ const MENDS = {
   IO: 'The message names file and reason',
   OUTPUT_CONFLICT: 'Name another output, or `--in-place` to replace the source',
   PARTIAL: 'The message ends with what is written already: mend what failed and run again',
+  CONFLICT: 'Look at what has the name, and rename or remove it; or use another name',
+  LOCKED:
+    'Wait for whoever holds the lock (`--lock-wait`); `shipper unlock ENV` takes it from one who is gone',
+  UNHEALTHY: 'The last lines of the container and of its health checks are in the error',
+  HOOK: 'The last lines of the program are in the error',
   ENGINE: 'The message has the words of the engine; its own log has more',
   ENGINE_UNREACHABLE: 'Start the engine, or name it with `--context`, `--host`',
   BUILD: 'The lines below the message are the last ones of the step that failed',
@@ -158,6 +163,11 @@ const VARIABLES = {
   GITHUB_HEAD_REF: '`{git.branch}` of a pull request, where no branch is checked out',
   GITHUB_REF_NAME: '`{git.branch}`, where no branch is checked out',
   CI_COMMIT_REF_NAME: 'the same for GitLab',
+  GITHUB_ACTOR: 'who holds a lock and made a release, on GitHub Actions',
+  GITLAB_USER_LOGIN: 'the same for GitLab',
+  USER: 'the same elsewhere',
+  LOGNAME: 'the same where USER is not set',
+  SHIPPER_LOCK: 'the lock that a shipper which a hook runs is part of; set by shipper',
   GITHUB_STEP_SUMMARY: 'file of the step summary',
   GITHUB_OUTPUT: 'file of the outputs',
 };

@@ -18,26 +18,10 @@ const MADE_ELSEWHERE: readonly (readonly [file: string, start: string])[] = [
   ['cli/session.ts', 'reason.message'],
   ['cli/values.ts', 'message'],
   ['core/errors.ts', 'text'],
-  ['engine/client.ts', 'message'],
   ['engine/container-request.ts', 'error.message'],
-  ['engine/container-request.ts', 'message'],
-  ['engine/endpoint.ts', 'message'],
-  ['engine/failures.ts', 'message'],
   ['engine/failures.ts', 'sentence(doing'],
-  ['engine/host.ts', 'message'],
   ['engine/image-calls.ts', 'error.message'],
-  ['engine/session.ts', 'message'],
-  ['engine/terms.ts', 'message'],
-  ['flatten/link.ts', 'message'],
-  ['registry/certs.ts', 'message'],
-  ['registry/credentials.ts', 'message'],
-  ['registry/helper.ts', 'message'],
-  ['registry/hosts.ts', 'message'],
-  ['registry/proxy.ts', 'message'],
-  ['registry/tokens.ts', 'message'],
   ['registry/upload.ts', 'error.message'],
-  ['system/node-stdio.ts', 'message'],
-  ['system/run.ts', 'message'],
   ['system/spool.ts', 'message'],
   // A state that should be impossible: for the one who mends it, not for the one who meets it.
   ['core/errors.ts', 'message'],
@@ -70,7 +54,11 @@ const drafts = texts.flatMap(([file, text]) =>
 );
 const isLiteral = ({ expression }: Message) => /^['`]/.test(expression);
 const rewordings = argumentsOf('(?<!function )\\breworded', '\\w+,\\s*').filter(isLiteral);
+/** `const message = …` beside it is held to the grammar by itself. */
+const isDraft = ({ file, expression }: Message) =>
+  expression === 'message' && drafts.some((draft) => draft.file === file);
 const isKnown = ({ file, expression }: Message) =>
+  isDraft({ file, expression }) ||
   MADE_ELSEWHERE.some(([where, what]) => where === file && expression.startsWith(what));
 const show = ({ file, expression }: Message) => `${file}: ${expression}`;
 

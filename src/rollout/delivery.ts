@@ -120,7 +120,7 @@ export class Delivery implements Images, AsyncDisposable {
     const local = await this.#transports.engine();
     const source = await local.inspectImage(ctx, image.digest);
     if (source === undefined) {
-      const message = `the engine of this machine does not have ${image.digest}`;
+      const message = `Cannot find ${image.digest}: the engine of this machine does not have it`;
       throw new ShipperError('NOT_FOUND', message, { image: image.name });
     }
     await local.tagImage(ctx, image.digest, name);
@@ -128,7 +128,7 @@ export class Delivery implements Images, AsyncDisposable {
     const arrived = await engine.inspectImage(ctx, name);
     const isWhole = source.diffIds.join(' ') === arrived?.diffIds.join(' ');
     if (isWhole && source.diffIds.length > 0) return;
-    const message = `what arrived is not what was sent: ${arrived?.id ?? 'nothing'}`;
+    const message = `Cannot take what arrived: it is ${arrived?.id ?? 'nothing'}, not what was sent`;
     throw new ShipperError('DIGEST_MISMATCH', message, { image: image.name });
   }
 }

@@ -129,8 +129,8 @@ function requireDistinct(found: ReadonlyMap<HostChoice, RolloutHost>): void {
     const other = seen.get(id);
     if (other === undefined) seen.set(id, choice);
     else {
-      const message = `${choice.address} is the engine that ${other.address} is: name it once`;
-      problems.push({ ...choice.place, message });
+      const twice = `${choice.address} is the engine that ${other.address} is: name it once`;
+      problems.push({ ...choice.place, message: twice });
     }
   }
   const [problem] = problems;

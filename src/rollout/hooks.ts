@@ -12,6 +12,7 @@ import type { SlotFacts } from './slot-acts.ts';
 
 /** How long a hook may take. */
 const HOOK_MS = 300_000;
+const TOO_LONG = `it took longer than ${HOOK_MS / 60_000} minutes`;
 /** Lines of its output that its failure brings along. */
 const LAST_LINES = 20;
 
@@ -87,7 +88,7 @@ async function runHook(
   };
   const stop = ownAbort(ctx.signal);
   const done = new AbortController();
-  const limit = new ShipperError('TIMEOUT', `it took longer than ${HOOK_MS / 60_000} minutes`);
+  const limit = new ShipperError('TIMEOUT', 'Cannot wait for the hook any longer');
   system.clock.sleep(HOOK_MS, done.signal).then(
     () => stop.abort(limit),
     () => {
@@ -103,7 +104,7 @@ async function runHook(
     throw failed(NAMES[moment], what, state, last);
   } catch (error) {
     if (error instanceof ShipperError && error.code === 'HOOK') throw error;
-    if (stop.signal.reason === limit) throw failed(NAMES[moment], what, limit.message, last);
+    if (stop.signal.reason === limit) throw failed(NAMES[moment], what, TOO_LONG, last);
     if (isShipperError(error, 'INTERRUPTED') || !isShipperError(error)) throw error;
     throw failed(NAMES[moment], what, error.message, last, error);
   } finally {

@@ -41,9 +41,9 @@ function rights(container: ContainerChoice) {
     GroupAdd: some(groupAdd),
     Devices: some(devices.map(device)),
     DeviceCgroupRules: some(deviceCgroupRules),
-    Sysctls: any(sysctls),
-    StorageOpt: any(storageOptions),
-    Annotations: any(annotations),
+    Sysctls: filled(sysctls),
+    StorageOpt: filled(storageOptions),
+    Annotations: filled(annotations),
   });
 }
 
@@ -96,7 +96,7 @@ function some<T>(items: readonly T[]): readonly T[] | undefined {
   return items.length === 0 ? undefined : items;
 }
 
-function any(
+function filled(
   record: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> | undefined {
   return Object.keys(record).length === 0 ? undefined : record;

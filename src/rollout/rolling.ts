@@ -48,7 +48,7 @@ const SLOTS_AT_ONCE = 100;
 
 /** The slots of one rollout at work. */
 export class Rolling {
-  readonly results = new Map<SlotWork, SlotResult>();
+  readonly results: Map<SlotWork, SlotResult> = new Map();
   readonly #ctx: Context;
   readonly #job: RollingJob;
   readonly #tools: SlotTools;

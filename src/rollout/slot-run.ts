@@ -217,8 +217,8 @@ class SlotRun {
     if (!(error instanceof ShipperError)) return error;
     const { host } = this.#job;
     const seconds = Math.round(this.#tools.hostTimeoutMs / 1000);
-    const message = `${error.message}; ${host.name} did not answer for ${seconds} s`;
-    return reworded(error, message, { host: host.name });
+    const longer = `${error.message}; ${host.name} did not answer for ${seconds} s`;
+    return reworded(error, longer, { host: host.name });
   }
 
   #end(kind: SlotEnding['kind'], error?: unknown): SlotEnding {
