@@ -90,11 +90,10 @@ async function connectNetwork(
   try {
     await repeatable(session, ctx, call);
   } catch (error) {
-    // moby daemon/container_operations.go: a 403, or with newer ones a 409.
-    if (isShipperError(error) && /already (?:exists in|attached to) network/.test(error.message)) {
-      return;
+    // moby daemon/container_operations.go: a 403, or with newer ones a 409; podman: "already connected".
+    if (!isShipperError(error) || !/already (?:exists in|attached|connected)/.test(error.message)) {
+      throw error;
     }
-    throw error;
   }
 }
 
