@@ -71,7 +71,12 @@ async function createNetwork(session: Session, ctx: Context, spec: NetworkSpec):
     },
     accepts: [409],
   } as const;
-  await repeatable(session, ctx, call);
+  try {
+    await repeatable(session, ctx, call);
+  } catch (error) {
+    // podman has no status of its own for it.
+    if (!isShipperError(error, 'ENGINE') || !error.message.includes('already exists')) throw error;
+  }
 }
 
 async function connectNetwork(
