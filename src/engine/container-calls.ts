@@ -112,7 +112,9 @@ async function create(
   try {
     answer = parseObject((await session.request(ctx, call)).text);
   } catch (error) {
-    throw recoded(error, 409, 'CONFLICT');
+    // podman has no status of its own for it.
+    const isTaken = isShipperError(error, 'ENGINE') && /name .* already in use/.test(error.message);
+    throw recoded(error, isTaken ? (error.details.status ?? 409) : 409, 'CONFLICT');
   }
   for (const warning of arrayOf(answer?.['Warnings'])) {
     if (typeof warning !== 'string' || warning === '') continue;

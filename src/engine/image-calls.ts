@@ -114,10 +114,13 @@ const PULL_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
 function listedImageOf(json: Json): ListedImage | undefined {
   const id = textOf(json['Id']);
   if (!id) return undefined;
+  const names = namesOf(json['RepoTags']);
+  // 26.1 with containerd's store lists names with a digest among the tags, and leaves most of them out where they belong.
+  const digests = [...namesOf(json['RepoDigests']), ...names.filter((name) => name.includes('@'))];
   return {
     id: /^[0-9a-f]{64}$/.test(id) ? `sha256:${id}` : id,
-    tags: namesOf(json['RepoTags']),
-    digests: namesOf(json['RepoDigests']),
+    tags: names.filter((name) => !name.includes('@')),
+    digests: [...new Set(digests)],
     labels: recordOf(json['Labels']),
     sizeBytes: numberOf(json['Size']) ?? 0,
     createdAt: numberOf(json['Created']) ?? 0,

@@ -71,7 +71,12 @@ async function createNetwork(session: Session, ctx: Context, spec: NetworkSpec):
     },
     accepts: [409],
   } as const;
-  await repeatable(session, ctx, call);
+  try {
+    await repeatable(session, ctx, call);
+  } catch (error) {
+    // podman has no status of its own for it.
+    if (!isShipperError(error, 'ENGINE') || !error.message.includes('already exists')) throw error;
+  }
 }
 
 async function connectNetwork(
@@ -90,11 +95,10 @@ async function connectNetwork(
   try {
     await repeatable(session, ctx, call);
   } catch (error) {
-    // moby daemon/container_operations.go: a 403, or with newer ones a 409.
-    if (isShipperError(error) && /already (?:exists in|attached to) network/.test(error.message)) {
-      return;
+    // moby daemon/container_operations.go: a 403, or with newer ones a 409; podman: "already connected".
+    if (!isShipperError(error) || !/already (?:exists in|attached|connected)/.test(error.message)) {
+      throw error;
     }
-    throw error;
   }
 }
 
