@@ -16,7 +16,7 @@ export interface GarbageOptions {
   readonly scope: DeployScope;
   /** Committed releases that are kept besides the current one. */
   readonly retain: number;
-  /** Younger images stay, by the clock of the host. Default two hours. */
+  /** Younger images stay, by the clock of the host. Default two hours; 0 is none. */
   readonly graceMs?: number;
   /** The names under which hosts keep the image of a service. Default: what pulled it. */
   readonly refsOf?: (scope: DeployScope, service: ReleasedService) => readonly string[];
