@@ -68,7 +68,8 @@ export function judgeImages(
   return [...withBytes(verdicts, host.images), ...oldJournals(host, scope)];
 }
 
-function pinnedOf(_: DeployScope, { image }: ReleasedService): readonly string[] {
+/** The names of a service's image on a host, where nothing else is said: what pulled it. */
+export function pinnedOf(_: DeployScope, { image }: ReleasedService): readonly string[] {
   return image.pinned === undefined ? [] : [image.pinned];
 }
 
