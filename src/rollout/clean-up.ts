@@ -3,7 +3,7 @@ import { type Context, narrow } from '../core/context.ts';
 import { runAll } from '../core/pool.ts';
 import { keptNames } from './delivery.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
-import { type GarbageOptions, planGarbage } from './gc.ts';
+import { type GarbageOptions, type KeptItem, planGarbage, releasesLeft } from './gc.ts';
 import { hostContents, type RemovedGarbage, removeGarbage } from './gc-run.ts';
 import type { RolloutHost } from './host.ts';
 import { retainReleases } from './journal-changes.ts';
@@ -28,14 +28,18 @@ export async function cleanUp(
   const options: GarbageOptions = { scope, retain, refsOf: keptNames };
   const { journal } = journals;
   const removed = new Map<RolloutHost, RemovedGarbage>();
+  const kept: KeptItem[] = [];
   await runAll(
     hosts.map((host) => async () => {
       const inside = narrow(ctx, { host: host.name });
-      removed.set(host, await cleanHost(inside, host, journal, options, checkLock));
+      const cleaned = await cleanHost(inside, host, journal, options, checkLock);
+      removed.set(host, cleaned.done);
+      kept.push(...cleaned.kept);
     }),
     HOSTS_AT_ONCE,
   );
-  await journals.change(ctx, (known) => retainReleases(known, retain));
+  const left = releasesLeft(journal, kept, options);
+  await journals.change(ctx, (known) => retainReleases(known, retain, left));
   return removed;
 }
 
@@ -45,9 +49,10 @@ async function cleanHost(
   journal: Journal,
   options: GarbageOptions,
   checkLock: SlotActs['checkLock'],
-): Promise<RemovedGarbage> {
+): Promise<{ readonly done: RemovedGarbage; readonly kept: readonly KeptItem[] }> {
   const contents = await hostContents(ctx, host.engine);
   const garbage = planGarbage(contents, journal, options);
   const check = (inside: Context) => checkLock(inside, host);
-  return removeGarbage(ctx, host.engine, garbage, { journal, options, check });
+  const done = await removeGarbage(ctx, host.engine, garbage, { journal, options, check });
+  return { done, kept: [...garbage.kept, ...done.kept] };
 }

@@ -23,10 +23,11 @@ export function userOf(
   );
 }
 
-/** Whether an image is younger than the grace period, as far as the host's own clock is known. */
+/** Whether something is younger than the grace period, as far as the host's own clock is known. */
 export function isYoung(atMs: number, host: HostContents, options: GarbageOptions): boolean {
+  const { graceMs = GRACE_MS } = options;
   const nowMs = hostNowMs(host);
-  return nowMs === undefined || atMs > nowMs - (options.graceMs ?? GRACE_MS);
+  return graceMs > 0 && (nowMs === undefined || atMs > nowMs - graceMs);
 }
 
 /** At least so late is it on the host: times of different machines are never compared. The lock itself is a container. */
@@ -67,7 +68,8 @@ export function judgeImages(
   return [...withBytes(verdicts, host.images), ...oldJournals(host, scope)];
 }
 
-function pinnedOf(_: DeployScope, { image }: ReleasedService): readonly string[] {
+/** The names of a service's image on a host, where nothing else is said: what pulled it. */
+export function pinnedOf(_: DeployScope, { image }: ReleasedService): readonly string[] {
   return image.pinned === undefined ? [] : [image.pinned];
 }
 

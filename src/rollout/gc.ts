@@ -2,7 +2,7 @@
 // 5.9, decision 29). Pure: `gc-run.ts` removes it.
 import type { ListedContainer, ListedImage } from '../engine/containers.ts';
 import { judgeContainers } from './gc-containers.ts';
-import { judgeImages } from './gc-images.ts';
+import { judgeImages, pinnedOf } from './gc-images.ts';
 import type { DeployScope, Journal, ReleasedService } from './release.ts';
 
 /** All that a host has, whosever it is. */
@@ -16,7 +16,7 @@ export interface GarbageOptions {
   readonly scope: DeployScope;
   /** Committed releases that are kept besides the current one. */
   readonly retain: number;
-  /** Younger images stay, by the clock of the host. Default two hours. */
+  /** Younger images stay, by the clock of the host. Default two hours; 0 is none. */
   readonly graceMs?: number;
   /** The names under which hosts keep the image of a service. Default: what pulled it. */
   readonly refsOf?: (scope: DeployScope, service: ReleasedService) => readonly string[];
@@ -47,6 +47,22 @@ export interface KeptItem {
 export interface Garbage {
   readonly items: readonly GarbageItem[];
   readonly kept: readonly KeptItem[];
+}
+
+/**
+ * Releases that must stay in the journal though they are not retained: an image of theirs stays, and without the record nobody
+ * would know later that it is shipper's. `kept` is what stayed, by the plan or by the engine.
+ */
+export function releasesLeft(
+  journal: Journal,
+  kept: readonly KeptItem[],
+  { scope, refsOf = pinnedOf }: GarbageOptions,
+): ReadonlySet<string> {
+  const names = new Set(kept.filter(({ kind }) => kind === 'image').map(({ name }) => name));
+  const left = journal.releases.filter(({ services }) =>
+    services.some((service) => refsOf(scope, service).some((ref) => names.has(ref))),
+  );
+  return new Set(left.map(({ id }) => id));
 }
 
 /** What becomes of one thing. */

@@ -1,10 +1,11 @@
 // A lock that is held: its heart beats, each host on its own, until it is disposed of.
-import { type Context, note } from '../core/context.ts';
+import { type Context, interruption, note } from '../core/context.ts';
 import { bug, isShipperError, messageOf, ShipperError } from '../core/errors.ts';
 import type { FleetLock } from './fleet-lock.ts';
 import {
   holderOf,
   holderText,
+  isHeld,
   LEASE,
   type LockClaim,
   type LockHolder,
@@ -85,12 +86,17 @@ export class HeldLock implements FleetLock {
     const kept = this.#kept.find(({ host }) => host.id === id);
     if (kept === undefined) throw bug(`the lock was not taken on the engine ${id}`);
     if (kept.lost !== undefined) throw this.#lockLost(kept.lost);
+    let failure: { readonly error: unknown } | undefined;
     try {
       if (!kept.isEntered) await this.#proveFresh(ctx, kept);
-      const found = await kept.host.engine.containers.inspect(ctx, kept.container);
-      if (found !== undefined) return;
     } catch (error) {
-      if (!isShipperError(error, 'NOT_FOUND')) throw error;
+      failure = { error };
+    }
+    if (ctx.signal.aborted) throw interruption(ctx.signal);
+    // Engines fail in many ways on what is being removed: whether it is there is what counts.
+    if (await isHeld(ctx, kept.host.engine, kept.container)) {
+      if (failure !== undefined) throw failure.error;
+      return;
     }
     throw this.#lockLost(await this.#lose(ctx, kept));
   }
@@ -138,7 +144,6 @@ export class HeldLock implements FleetLock {
     kept.renewedAt = Math.max(kept.renewedAt, askedAt);
   }
 
-  /** Rejects with `NOT_FOUND` where the lock is gone. */
   async #proveFresh(ctx: Context, kept: Kept): Promise<void> {
     const { clock } = ctx;
     while (clock.monotonic() - kept.renewedAt > LEASE.freshMs) await this.#renew(ctx, kept);

@@ -1,5 +1,6 @@
 // One try to take the lock of an environment on all of its hosts: all, or none.
 import { type Context, note } from '../core/context.ts';
+import { isShipperError } from '../core/errors.ts';
 import type { TempOwner } from '../system/system.ts';
 import {
   holderOf,
@@ -63,13 +64,31 @@ export class LeaseWatch {
   /** Looks at the lease of a holder; returns for how long it surely has not been renewed, in milliseconds. */
   async look(ctx: Context, host: LockHost, holder: LockHolder): Promise<number> {
     const askedMs = ctx.clock.monotonic();
-    const lease = await readLease(ctx, host.engine, holder.container);
+    const lease = await readOrRefused(ctx, host, holder);
+    if (lease === 'refused') {
+      this.#seen.delete(host.id);
+      return 0;
+    }
     const what = JSON.stringify([holder.container, lease ?? null]);
     const before = this.#seen.get(host.id);
     // From after the first look to before the last: what it says was so all the time between them.
     if (before?.what === what) return askedMs - before.sinceMs;
     this.#seen.set(host.id, { what, sinceMs: ctx.clock.monotonic() });
     return 0;
+  }
+}
+
+/** `refused` where the engine can just now not say: it fails on containers that are being removed. */
+async function readOrRefused(
+  ctx: Context,
+  { engine }: LockHost,
+  { container }: LockHolder,
+): Promise<string | undefined> {
+  try {
+    return await readLease(ctx, engine, container);
+  } catch (error) {
+    if (isShipperError(error, 'ENGINE')) return 'refused';
+    throw error;
   }
 }
 
@@ -130,10 +149,12 @@ async function takeOne(
   takenOver: TakenOver[],
 ): Promise<HeldHost | Rival> {
   const { scope, claim } = attempt;
+  let removed: TakenOver | undefined;
   for (;;) {
     const renewedAt = ctx.clock.monotonic();
     const take = await tryLock(ctx, host, scope, claim);
     if (take.kind === 'taken') {
+      if (removed !== undefined) takenOver.push(removed);
       return { host, container: take.container, isEntered: false, renewedAt };
     }
     const { holder } = take;
@@ -144,8 +165,8 @@ async function takeOne(
     if (reason === undefined) return { host, holder };
     // By its id: of several who do this one's create is the first, and nobody removes what that made.
     await host.engine.containers.remove(ctx, holder.container);
-    takenOver.push({ host: host.name, holder, reason });
-    const what = `Took over the lock of ${scopeText(scope)} on ${host.name}`;
+    removed = { host: host.name, holder, reason };
+    const what = `Removed the lock of ${scopeText(scope)} on ${host.name}`;
     note(ctx, 'warn', `${what}: ${holderText(holder)}, and ${reason}`);
   }
 }

@@ -58,8 +58,9 @@ export type Take =
 const IMAGE = { name: 'shipper.local/empty:1', labels: {} } as const;
 const LEASE_PATH = '/lease';
 const LEASE_TAR_BYTES = 65_536;
-/** Of a create whose image or rival vanishes each time it looks. */
-const ROUNDS = 5;
+/** A name is taken for a while after its container is gone, and an image has to be loaded: so often is a create repeated. */
+const ROUNDS = 50;
+const ROUND_MS = 200;
 
 const LOCK_LABELS = {
   token: 'shipper.lock',
@@ -83,24 +84,51 @@ export async function tryLock(
   claim: LockClaim,
 ): Promise<Take> {
   for (let round = 0; round < ROUNDS; round += 1) {
-    const container = await createLock(ctx, engine, scope, claim);
-    const holder = container === undefined ? await lookUp(ctx, engine, scope, name) : undefined;
-    if (holder !== undefined && holder.token !== claim.token) return { kind: 'held', holder };
-    // Ours although the engine said that it is taken: the answer to an earlier call was lost.
-    const own = container ?? holder?.container;
-    if (own === undefined) continue;
-    try {
-      await writeLease(ctx, engine, own, claim.token, 0);
-      return { kind: 'taken', container: own };
-    } catch (error) {
-      if (!isShipperError(error, 'NOT_FOUND')) throw error;
+    // The first time the image may only have been missing.
+    if (round > 1) await ctx.clock.sleep(ROUND_MS, ctx.signal);
+    const created = await createLock(ctx, engine, scope, claim);
+    const found = await engine.containers.inspect(ctx, created ?? lockName(scope));
+    if (found === undefined) continue;
+    if (!isLocking(found)) {
+      // Somebody is removing it, or began to: nobody holds it any more.
+      await engine.containers.remove(ctx, found.id);
+      continue;
     }
+    const holder = readHolder(found) ?? refuseForeign(scope, name);
+    if (holder.token !== claim.token) return { kind: 'held', holder };
+    // Perhaps ours although the engine said that it is taken: the answer to an earlier call was lost.
+    if (await hasBegun(ctx, engine, holder)) return { kind: 'taken', container: found.id };
   }
   throw new ShipperError(
     'LOCKED',
-    `Cannot lock ${scopeText(scope)} on ${name}: its lock vanishes as soon as it is made`,
+    `Cannot lock ${scopeText(scope)} on ${name}: its lock is gone each time it is looked at`,
     { host: name, hint: 'Stop what prunes containers there, and try again.' },
   );
+}
+
+/** Writes the first lease; false where the lock has gone meanwhile. */
+async function hasBegun(
+  ctx: Context,
+  engine: Engine,
+  { container, token }: LockHolder,
+): Promise<boolean> {
+  try {
+    await writeLease(ctx, engine, container, token, 0);
+    return true;
+  } catch (error) {
+    if (await isHeld(ctx, engine, container)) throw error;
+    return false;
+  }
+}
+
+/** Whether a lock is still there. One that is being removed is not, whatever else the engine says of it. */
+export async function isHeld(ctx: Context, engine: Engine, container: string): Promise<boolean> {
+  const found = await engine.containers.inspect(ctx, container);
+  return found !== undefined && isLocking(found);
+}
+
+function isLocking({ state }: EngineContainer): boolean {
+  return state.status !== 'removing' && state.status !== 'dead';
 }
 
 /** The container's id; undefined where there is one, or the image had to be loaded first. */
@@ -125,24 +153,17 @@ async function createLock(
 }
 
 /** Who holds the lock; undefined where nobody does. `CONFLICT` where something else has its name. */
-export function holderOf(
+export async function holderOf(
   ctx: Context,
-  host: LockHost,
+  { engine, name }: LockHost,
   scope: DeployScope,
-): Promise<LockHolder | undefined> {
-  return lookUp(ctx, host.engine, scope, host.name);
-}
-
-async function lookUp(
-  ctx: Context,
-  engine: Engine,
-  scope: DeployScope,
-  host: string,
 ): Promise<LockHolder | undefined> {
   const found = await engine.containers.inspect(ctx, lockName(scope));
-  if (found === undefined) return undefined;
-  const holder = readHolder(found);
-  if (holder !== undefined) return holder;
+  if (found === undefined || !isLocking(found)) return undefined;
+  return readHolder(found) ?? refuseForeign(scope, name);
+}
+
+function refuseForeign(scope: DeployScope, host: string): never {
   throw new ShipperError(
     'CONFLICT',
     `Cannot lock ${scopeText(scope)} on ${host}: the container ${lockName(scope)} is no lock of shipper`,

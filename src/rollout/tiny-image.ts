@@ -10,7 +10,7 @@ import { BLOCK, padded } from '../tar/entry.ts';
 
 /** What such an image is made of. */
 export interface TinyImageSpec {
-  /** Full name with tag, as it stands in messages: `shipper.local/empty:1`. */
+  /** With domain and tag, as containerd's store keeps names: `shipper.local/empty:1`. */
   readonly name: string;
   /** Of the engine: containerd's store refuses to create containers of another one. */
   readonly platform: Pick<Platform, 'os' | 'architecture'>;

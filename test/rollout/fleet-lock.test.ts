@@ -240,7 +240,9 @@ describe('the lock of a run that has died', () => {
     const [note] = ctx.events.filter(({ type }) => type === 'note');
     expect(note).toMatchObject({
       level: 'warn',
-      message: expect.stringMatching(/^Took over .* on ssh:\/\/h1: bob@ci .* r1, and its process/),
+      message: expect.stringMatching(
+        /^Removed the lock .* on ssh:\/\/h1: bob@ci .* r1, and its process/,
+      ),
     });
   });
 
@@ -300,6 +302,73 @@ describe('the lock of a run that has died', () => {
       }
     }
     expect(stubs.flatMap(({ containersNow }) => containersNow)).toEqual([]);
+  });
+});
+
+describe('a lock that is being removed', () => {
+  it.each(['removing', 'dead'] as const)("is nobody's any more (%s)", async (status) => {
+    const clock = new JumpingClock();
+    const ctx = contextOf(clock);
+    const { stubs, hosts } = fleet(clock, 1);
+    const [host] = hosts as [LockHost];
+    await using lock = await take(ctx, hosts);
+    Object.assign(stubs[0]?.named(LOCK) ?? {}, { status });
+    expect(await failureOf(lock.check(ctx, host))).toMatchObject({ code: 'LOCKED' });
+    expect(await holderOf(ctx, host, scope)).toBeUndefined();
+    await using next = await take(ctx, hosts);
+    await next.check(ctx, host);
+    expect(next.takenOver).toEqual([]);
+  });
+
+  it('is waited for while its name is still in use', async () => {
+    const clock = new JumpingClock();
+    const ctx = contextOf(clock);
+    const { stubs, hosts } = fleet(clock, 1);
+    const [stub] = stubs as [StubHost];
+    stub.before = (call) => {
+      if (call.startsWith('create') && clock.monotonic() < 3000) {
+        throw new ShipperError('CONFLICT', 'Cannot create it: in use');
+      }
+    };
+    await using _ = await take(ctx, hosts);
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(3000);
+    stub.before = (call) => {
+      if (call.startsWith('create')) throw new ShipperError('CONFLICT', 'Cannot create it: in use');
+    };
+    stub.containersNow.splice(0);
+    expect(await failureOf(take(ctx, hosts))).toMatchObject({ code: 'LOCKED' });
+  });
+
+  it('is not taken over while the engine cannot say what its lease is', async () => {
+    const clock = new JumpingClock();
+    const ctx = contextOf(clock);
+    const { stubs, hosts } = fleet(clock, 1);
+    const [stub] = stubs as [StubHost];
+    await killed(hosts, machine());
+    stub.before = (call) => {
+      if (call.startsWith('get')) throw new ShipperError('ENGINE', 'Cannot read it: no layer');
+    };
+    expect(await failureOf(take(ctx, hosts, { waitMs: 90_000 }))).toMatchObject({ code: 'LOCKED' });
+    stub.before = () => undefined;
+    await using lock = await take(ctx, hosts, { waitMs: 90_000 });
+    expect(lock.takenOver).toHaveLength(1);
+  });
+
+  it('is made anew where it is pruned before its lease is written', async () => {
+    const clock = new JumpingClock();
+    const ctx = contextOf(clock);
+    const { stubs, hosts } = fleet(clock, 1);
+    const [stub] = stubs as [StubHost];
+    let pruned = 0;
+    stub.before = (call) => {
+      if (!call.startsWith('put') || pruned > 0) return;
+      pruned += 1;
+      stub.containersNow.splice(0);
+      throw new ShipperError('ENGINE', 'Cannot write it: no layer');
+    };
+    await using lock = await take(ctx, hosts);
+    await lock.check(ctx, hosts[0] as LockHost);
+    expect(pruned).toBe(1);
   });
 });
 

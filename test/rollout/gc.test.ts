@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ShipperError } from '../../src/core/errors.ts';
 import type { ListedContainer, ListedImage } from '../../src/engine/containers.ts';
-import { type GarbageOptions, type HostContents, planGarbage } from '../../src/rollout/gc.ts';
+import {
+  type GarbageOptions,
+  type HostContents,
+  planGarbage,
+  releasesLeft,
+} from '../../src/rollout/gc.ts';
 import { hostContents, removeGarbage } from '../../src/rollout/gc-run.ts';
 import { JOURNAL_LABEL, journalImage, writeJournal } from '../../src/rollout/journal.ts';
 import {
@@ -265,6 +270,13 @@ describe('images', () => {
       `${tag('r0')}: no release names it`,
     ]);
     expect(stays[tag('r3')]).toBe('release r3 needs it');
+  });
+
+  it('that stay keep the record of their release, by which they are known', () => {
+    const young = [image('r1', { createdAt: NOW }), image('r2')];
+    const { kept } = planGarbage({ containers: [lock], images: young }, journal, options);
+    expect([...releasesLeft(journal, kept, options)].sort()).toEqual(['r1', 'r2']);
+    expect(releasesLeft(journal, [], options).size).toBe(0);
   });
 
   it('of journals that were replaced go, those of other environments not', () => {
