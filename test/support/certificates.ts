@@ -32,7 +32,9 @@ export function makeCertificates(...hosts: readonly string[]): Certificates {
   try {
     openssl('req', '-x509', ...newKey, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ca');
     openssl('req', ...newKey, ...request);
-    const names = ['IP:127.0.0.1', ...['localhost', ...hosts].map((host) => `DNS:${host}`)];
+    const names = ['127.0.0.1', 'localhost', ...hosts].map((host) =>
+      /^[\d.]+$/.test(host) ? `IP:${host}` : `DNS:${host}`,
+    );
     writeFileSync(join(folder, 'ext'), `subjectAltName=${names.join(',')}\n`);
     const ca = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'ext'];
     openssl('x509', '-req', '-in', 'server.csr', ...ca, '-out', 'server.pem');

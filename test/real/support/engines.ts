@@ -43,6 +43,12 @@ export interface EngineOptions {
   readonly args?: readonly string[];
   /** Starts dockerd again whenever it ends, on the same data: for {@link killDaemon}. Default false. */
   readonly isRestarted?: boolean;
+  /** A network namespace to run in, with a bridge of its own in it. */
+  readonly network?: { readonly namespace: string; readonly bridge: string };
+  /** Writes more files and returns more arguments of dockerd. */
+  readonly files?: (directory: string) => readonly string[];
+  /** A program that runs beside dockerd, with the same view of the machine. */
+  readonly beside?: (directory: string) => readonly string[];
 }
 
 /** Starts an engine of its own: about one second. The caller stops it (`await using` does). */
@@ -56,8 +62,10 @@ export async function startEngine(
   const part = await startPart({
     name: kind,
     lower: isOld ? '/' : TRIXIE,
-    hasBridge: true,
-    prepare: (directory, bridge) => prepareDaemon(kind, directory, bridge, options),
+    hasBridge: options.network === undefined,
+    ...(options.network === undefined ? {} : { namespace: options.network.namespace }),
+    prepare: (directory, bridge) =>
+      prepareDaemon(kind, directory, options.network?.bridge ?? bridge, options),
     isReady: (directory) => answers(join(directory, 'docker.sock'), '/_ping'),
   });
   const engine = { ...endpointOf(part, join(part.directory, 'docker.sock')), kind };
@@ -125,7 +133,9 @@ function prepareDaemon(
   const file = join(directory, 'daemon.json');
   const features = kind === '26.1-containerd' ? { 'containerd-snapshotter': true } : {};
   writeFileSync(file, JSON.stringify({ features, ...options.config }));
+  const beside = options.beside?.(directory) ?? [];
   return [
+    ...(beside.length === 0 ? [] : [...BESIDE, String(beside.length), ...beside]),
     ...(options.isRestarted === true ? AGAIN_AND_AGAIN : []),
     'dockerd',
     ...['--config-file', file, '--host', `unix://${join(directory, 'docker.sock')}`],
@@ -136,8 +146,12 @@ function prepareDaemon(
     ...['--exec-opt', 'native.cgroupdriver=cgroupfs'],
     ...['--cgroup-parent', `/shipper-${directory.slice(directory.lastIndexOf('/') + 1)}`],
     ...(options.args ?? []),
+    ...(options.files?.(directory) ?? []),
   ];
 }
+
+// The first of its arguments is the number of words of the program beside.
+const BESIDE = ['bash', '-c', 'mkdir -p /run/sshd; "${@:2:$1}" & exec "${@:$1+2}"', 'beside'];
 
 // A signal to it ends it and its dockerd; a dockerd that is killed leaves its pid file and its socket behind.
 const AGAIN_AND_AGAIN = [

@@ -25,6 +25,8 @@ export interface PartOptions {
   readonly lower?: string;
   /** Whether it gets a network bridge: containers on it have the network 10.213.N.0/24. It ends with the part. */
   readonly hasBridge?: boolean;
+  /** The network namespace that it runs in; default the machine's. */
+  readonly namespace?: string;
   /** Writes what the part needs into its directory and returns its command. */
   prepare(directory: string, bridge: string): readonly string[];
   /** Polled until it is true; a rejection counts as false. */
@@ -40,7 +42,15 @@ export async function startPart(options: PartOptions): Promise<Part> {
   const bridge = options.hasBridge === true ? await addBridge() : '-';
   const script = fileURLToPath(new URL('part.sh', import.meta.url));
   const command = prepareOrClean(options, directory, bridge);
-  const child = spawn('bash', [script, directory, options.lower ?? '/', bridge, ...command], {
+  const { namespace } = options;
+  // Not `ip netns exec`, which hides the control groups.
+  const enter = namespace === undefined ? [] : ['nsenter', `--net=/run/netns/${namespace}`];
+  const [program = '', ...args] = [
+    ...enter,
+    ...['bash', script, directory, options.lower ?? '/', bridge],
+    ...command,
+  ];
+  const child = spawn(program, args, {
     stdio: ['pipe', log, log],
     // A process group of its own, so that a Ctrl-C does not end it in the middle of its cleaning.
     detached: true,

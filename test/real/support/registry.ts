@@ -20,6 +20,8 @@ export interface RunningRegistry extends AsyncDisposable {
 
 /** Options of {@link startRegistry}. */
 export interface RegistryOptions {
+  /** The address that it listens at; default 127.0.0.1. */
+  readonly host?: string;
   /** Asks for this user by basic authentication. */
   readonly login?: { readonly user: string; readonly password: string };
   /** Speaks TLS: PEM texts. Its certificate has to name who it is asked for. */
@@ -31,7 +33,7 @@ export interface RegistryOptions {
 /** Starts an empty registry that allows deletes: well under a second. The caller stops it. */
 export async function startRegistry(options: RegistryOptions = {}): Promise<RunningRegistry> {
   requireParts('a registry', 'docker-registry', 'unshare', 'python3');
-  const address = `127.0.0.1:${await freePort()}`;
+  const address = `${options.host ?? '127.0.0.1'}:${await freePort()}`;
   const url = `http://${address}`;
   const users = options.login === undefined ? undefined : await usersLine(options.login);
   const part = await startPart({
