@@ -6,10 +6,14 @@ import { dockerPluginVerb } from './commands/docker-plugin.ts';
 import { flattenVerb } from './commands/flatten.ts';
 import { initVerb } from './commands/init.ts';
 import { inspectVerb } from './commands/inspect.ts';
+import { moveVerb } from './commands/move.ts';
+import { pruneVerb } from './commands/prune.ts';
 import { resumeVerb, rollbackVerb, rolloutVerb } from './commands/rollout.ts';
 import { schemaVerb } from './commands/schema.ts';
 import { buildVerb, pushVerb, shipVerb } from './commands/ship.ts';
+import { historyVerb, statusVerb } from './commands/status.ts';
 import { tagVerb } from './commands/tag.ts';
+import { unlockVerb } from './commands/unlock.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
@@ -30,6 +34,11 @@ const VERBS: readonly Verb[] = [
   rolloutVerb,
   rollbackVerb,
   resumeVerb,
+  statusVerb,
+  historyVerb,
+  unlockVerb,
+  moveVerb,
+  pruneVerb,
   initVerb,
   schemaVerb,
   dockerPluginVerb,
