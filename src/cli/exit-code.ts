@@ -1,8 +1,11 @@
 // Error or result → exit code: the one table (`docs/`, "Exit codes").
 import { constants } from 'node:os';
+import { interruption } from '../core/context.ts';
 import { type ErrorCode, ShipperError } from '../core/errors.ts';
 import type { FlattenReport, VerifyReport } from '../operations/flatten-types.ts';
 import type { ShipReport } from '../pipeline/ship-types.ts';
+import type { MoveReport } from '../rollout/move-types.ts';
+import type { RolloutReport } from '../rollout/rollout-types.ts';
 
 /** Exit codes by meaning. */
 export const EXIT = {
@@ -11,6 +14,8 @@ export const EXIT = {
   usage: 2,
   partial: 3,
   policy: 4,
+  locked: 5,
+  skipped: 6,
 } as const;
 
 const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
@@ -19,6 +24,7 @@ const BY_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   BAD_REFERENCE: EXIT.usage,
   PARTIAL: EXIT.partial,
   POLICY: EXIT.policy,
+  LOCKED: EXIT.locked,
 };
 
 /** Codes that mean something else where `verify` could not compare: there 4 says that the images differ. */
@@ -60,4 +66,56 @@ export function exitCodeOfShip({ outcome, images, error }: ShipReport): number {
   const exits = new Set(codes.map((code) => BY_CODE[code] ?? EXIT.failed));
   const [only] = exits;
   return exits.size === 1 && only !== undefined ? only : EXIT.failed;
+}
+
+/**
+ * 0 done, 6 done except hosts that were left out by permission, 1 nothing was changed or all is as it was, 3 some slots have
+ * changed and others not, 5 the lock was lost; of a run that a signal stopped that of the signal. `stop` is what stops the run.
+ */
+export function exitCodeOfRollout(report: RolloutReport, stop: AbortSignal): number {
+  const { outcome, hosts, error } = report;
+  switch (outcome) {
+    case 'done':
+    case 'unchanged':
+      return hosts.some(({ state }) => state === 'skipped') ? EXIT.skipped : EXIT.done;
+    case 'failed':
+    case 'rolled-back':
+      return error?.code === 'LOCKED' ? EXIT.locked : EXIT.failed;
+    case 'lock-lost':
+      return EXIT.locked;
+    case 'paused':
+    case 'partial':
+    case 'rollback-paused':
+      return EXIT.partial;
+    case 'interrupted': {
+      const reason = interruption(stop);
+      if (reason.code === 'INTERRUPTED') return exitCodeOf(reason);
+      // The time is over.
+      return report.mend.length === 0 || !hasChanged(report) ? EXIT.failed : EXIT.partial;
+    }
+  }
+}
+
+function hasChanged({ slots }: RolloutReport): boolean {
+  return slots.some(({ state }) => !['unchanged', 'not-started', 'skipped'].includes(state));
+}
+
+/** That of the rollout that did not end well; 3 where services run in both environments. */
+export function exitCodeOfMove({ outcome, arrived, left }: MoveReport, stop: AbortSignal): number {
+  switch (outcome) {
+    case 'unchanged':
+    case 'planned':
+      return EXIT.done;
+    case 'done':
+      return left === undefined ? EXIT.done : exitCodeOfRollout(left, stop);
+    case 'not-arrived': {
+      const code = arrived === undefined ? EXIT.failed : exitCodeOfRollout(arrived, stop);
+      // Done but for hosts that were left out: what runs there runs in the other environment still.
+      return code === EXIT.done ? EXIT.failed : code;
+    }
+    case 'not-left': {
+      const code = left === undefined ? EXIT.partial : exitCodeOfRollout(left, stop);
+      return code === EXIT.failed ? EXIT.partial : code;
+    }
+  }
 }

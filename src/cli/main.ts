@@ -63,6 +63,7 @@ async function dispatch(call: Call): Promise<void> {
     print: (text) => {
       help += text;
     },
+    argv: call.argv,
     helpColumns: stdio.stdoutIsTTY ? Math.min(120, Math.max(60, stdio.columns() || 80)) : 100,
     start: (verb, args, flags, globals) => startVerb(call, verb, args, flags, globals),
   });

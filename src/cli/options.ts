@@ -23,6 +23,7 @@ export interface GlobalFlags {
   readonly verbose?: boolean;
   readonly debug?: boolean;
   readonly color?: ColourChoice;
+  readonly yes?: boolean;
   readonly timeout?: number;
 }
 
@@ -62,6 +63,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     choices: COLOUR_CHOICES,
     otherwise: 'auto',
   },
+  { flags: '--yes', about: 'do not ask: the answer is yes', group: GLOBAL },
   {
     flags: '--timeout <DURATION>',
     about: 'give up after this long: 30s, 5m, 1h30m',

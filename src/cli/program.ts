@@ -6,9 +6,14 @@ import { dockerPluginVerb } from './commands/docker-plugin.ts';
 import { flattenVerb } from './commands/flatten.ts';
 import { initVerb } from './commands/init.ts';
 import { inspectVerb } from './commands/inspect.ts';
+import { moveVerb } from './commands/move.ts';
+import { pruneVerb } from './commands/prune.ts';
+import { resumeVerb, rollbackVerb, rolloutVerb } from './commands/rollout.ts';
 import { schemaVerb } from './commands/schema.ts';
 import { buildVerb, pushVerb, shipVerb } from './commands/ship.ts';
+import { historyVerb, statusVerb } from './commands/status.ts';
 import { tagVerb } from './commands/tag.ts';
+import { unlockVerb } from './commands/unlock.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
@@ -26,6 +31,14 @@ const VERBS: readonly Verb[] = [
   shipVerb,
   buildVerb,
   pushVerb,
+  rolloutVerb,
+  rollbackVerb,
+  resumeVerb,
+  statusVerb,
+  historyVerb,
+  unlockVerb,
+  moveVerb,
+  pruneVerb,
   initVerb,
   schemaVerb,
   dockerPluginVerb,
@@ -39,6 +52,8 @@ export interface ProgramHost {
   /** Collects what goes to stdout. */
   print(text: string): void;
   readonly helpColumns: number;
+  /** The command line, as far as it is known: where its command has a `--version` of its own, that is the one which is meant. */
+  readonly argv?: readonly string[];
   /** Runs a verb. */
   start(verb: Verb, args: readonly string[], flags: object, globals: GlobalFlags): Promise<void>;
 }
@@ -48,9 +63,11 @@ export function createProgram(host: ProgramHost): Command {
   const program = new Command('shipper');
   settle(program, host);
   program
-    .description('Flattens Docker images exactly, and ships groups of them, all or nothing.')
+    .description(
+      'Flattens Docker images exactly, ships groups of them, all or nothing, and rolls them out.',
+    )
     .usage('[global options] COMMAND …')
-    .version(VERSION, '-V, --version', 'print the version')
+    .version(VERSION, hasOwnVersion(host.argv) ? '-V' : '-V, --version', 'print the version')
     .helpCommand(false)
     .addHelpText('after', PROGRAM_FOOTER);
   for (const spec of GLOBAL_OPTIONS) program.addOption(optionOf(spec));
@@ -64,17 +81,28 @@ export function createProgram(host: ProgramHost): Command {
   return program;
 }
 
+/** Commander would take `--version` for the program's own wherever it stands. */
+function hasOwnVersion(argv: readonly string[] = []): boolean {
+  const verb = VERBS.find(({ name }) => name === argv.find((word) => isVerb(word)));
+  return verb?.options.some(({ flags }) => flags.startsWith('--version ')) ?? false;
+}
+
+function isVerb(word: string): boolean {
+  return VERBS.some(({ name }) => name === word);
+}
+
 const PROGRAM_FOOTER = `
 Images are named as skopeo names them: docker://REF (a registry), docker-daemon:REF, docker-archive:PATH[:REF], oci:PATH[:REF],
 oci-archive:PATH[:REF], a path, - for a pipe; a bare REF is an image of the engine, else of the registry.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 partly done (the last lines say what), 4 different or over a limit
-that was asked for, 129, 130, 143 interrupted.
+that was asked for, 5 locked by somebody else, 6 done without hosts that may be left out, 129, 130, 143 interrupted.
 
 Examples:
   shipper flatten app:latest       makes app:latest-flat in the engine
   shipper verify app app:flat      are they the same?
   shipper ship                     builds, flattens and publishes the images of shipper.yaml
+  shipper rollout staging          puts them on the hosts of an environment
   shipper help flatten             all about a command`;
 
 /** Every part of the output and every way to end goes through us. */

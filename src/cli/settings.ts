@@ -10,6 +10,8 @@ export interface Settings {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly debug: boolean;
+  /** Nobody is asked. */
+  readonly yes: boolean;
   /** What `--progress` comes to here. */
   readonly progress: Exclude<ProgressMode, 'auto'>;
   /** For text on stdout. */
@@ -31,6 +33,7 @@ export function resolveSettings(flags: GlobalFlags, system: System): Settings {
     quiet: flags.quiet ?? false,
     verbose: flags.verbose ?? false,
     debug: flags.debug ?? false,
+    yes: flags.yes ?? false,
     progress: resolveProgress(flags, system),
     outColours: coloursFor({ choice, env, isTTY: stdio.stdoutIsTTY }),
     errColours: coloursFor({ choice, env, isTTY: stdio.stderrIsTTY }),
@@ -64,6 +67,7 @@ export function earlySettings(argv: readonly string[], system: System): Settings
     quiet: false,
     verbose: false,
     debug: words.includes('--debug'),
+    yes: false,
     progress: 'quiet',
     outColours: coloursFor({ choice, env, isTTY: stdio.stdoutIsTTY }),
     errColours: coloursFor({ choice, env, isTTY: stdio.stderrIsTTY }),

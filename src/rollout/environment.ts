@@ -9,7 +9,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { System } from '../system/system.ts';
 import { connectFleet, type Fleet } from './fleet.ts';
 import type { HookRunner, Images } from './parts.ts';
-import type { DeployScope, NetworkSpecs, VolumeSpecs } from './release.ts';
+import type { DeployScope, NetworkSpecs, ReleasedImage, VolumeSpecs } from './release.ts';
 import type { EnvironmentRequest, RolloutRequest } from './rollout-types.ts';
 import type { ServiceRules } from './works.ts';
 
@@ -18,8 +18,16 @@ export interface RolloutParts {
   /** The version of shipper, for reports. */
   readonly version: string;
   connect(host: HostChoice): Promise<Engine>;
-  /** What the services of an environment are to run, their images resolved once. */
-  wanted(ctx: Context, opened: Opened, request: RolloutRequest): Promise<Wanted>;
+  /**
+   * What the services of an environment are to run, their images resolved once; those of `images`, by service, are taken as they
+   * are. `USAGE` for services that it does not have.
+   */
+  wanted(
+    ctx: Context,
+    opened: Opened,
+    request: RolloutRequest,
+    images?: ReadonlyMap<string, ReleasedImage>,
+  ): Promise<Wanted>;
   /** How the services are treated, without asking any registry: for a way back. */
   rules(opened: Opened): readonly ServiceRules[];
   images(opened: Opened): Images & AsyncDisposable;

@@ -21,14 +21,18 @@ export function realParts(system: System, version: string, media: MediaOptions):
       const { endpoint } = await findEndpoint(system, options);
       return connectEngine(endpoint, system);
     },
-    async wanted(ctx, opened, { services = [], report }) {
+    async wanted(ctx, opened, { services = [], report }, images) {
       await using transports = new Transports(system, media);
       const { project } = opened;
       const shipped =
         report === undefined ? undefined : await readShipReport(system, report, project.name);
       const sources = { project, transports, shipped };
-      return await wantedServices(ctx, opened, services, (inside, service) =>
-        resolveImage(inside, sources, service),
+      return await wantedServices(
+        ctx,
+        opened,
+        services,
+        async (inside, service) =>
+          images?.get(service.name) ?? (await resolveImage(inside, sources, service)),
       );
     },
     rules({ environment }) {

@@ -8,6 +8,7 @@ import { type Deployed, type Deployment, deploy, type Seen, see } from './deploy
 import { type Opened, type RolloutParts, type Wanted, withEnvironment } from './environment.ts';
 import { takeFleetLock } from './fleet-lock.ts';
 import { newReleaseId } from './labels.ts';
+import type { ReleasedImage } from './release.ts';
 import { planOf } from './rollout-plan.ts';
 import { reportOf } from './rollout-report-of.ts';
 import { type RolloutTarget, worksOfTarget } from './rollout-run.ts';
@@ -29,7 +30,7 @@ import {
 } from './targets.ts';
 
 /** Chooses what is to be brought about once it is known what is there. */
-type Choice = (seen: Seen) => RolloutTarget;
+export type Choice = (seen: Seen) => RolloutTarget;
 
 /**
  * Rolls out the services of an environment and resolves with the report, also where slots failed: `outcome` says how it ended.
@@ -43,7 +44,7 @@ export function rolloutEnvironment(
 ): Promise<RolloutReport> {
   return withEnvironment(system, ctx, request, parts, async (opened) => {
     const choice = await rolloutChoice(ctx, opened, request);
-    return change(ctx, opened, request, 'rollout', choice);
+    return changeEnvironment(ctx, opened, request, 'rollout', choice);
   });
 }
 
@@ -55,7 +56,7 @@ export function planRollout(
   parts: RolloutParts,
 ): Promise<RolloutPlan> {
   return withEnvironment(system, ctx, request, parts, async (opened) =>
-    plan(ctx, opened, await rolloutChoice(ctx, opened, request)),
+    planChange(ctx, opened, await rolloutChoice(ctx, opened, request)),
   );
 }
 
@@ -67,7 +68,7 @@ export function rollbackEnvironment(
   parts: RolloutParts,
 ): Promise<RolloutReport> {
   return withEnvironment(system, ctx, request, parts, (opened) =>
-    change(ctx, opened, request, 'rollback', rollbackChoice(opened, request)),
+    changeEnvironment(ctx, opened, request, 'rollback', rollbackChoice(opened, request)),
   );
 }
 
@@ -79,7 +80,7 @@ export function planRollback(
   parts: RolloutParts,
 ): Promise<RolloutPlan> {
   return withEnvironment(system, ctx, request, parts, (opened) =>
-    plan(ctx, opened, rollbackChoice(opened, request)),
+    planChange(ctx, opened, rollbackChoice(opened, request)),
   );
 }
 
@@ -91,7 +92,7 @@ export function resumeEnvironment(
   parts: RolloutParts,
 ): Promise<RolloutReport> {
   return withEnvironment(system, ctx, request, parts, (opened) =>
-    change(ctx, opened, request, 'resume', resumeChoice(opened)),
+    changeEnvironment(ctx, opened, request, 'resume', resumeChoice(opened)),
   );
 }
 
@@ -103,19 +104,22 @@ export function planResume(
   parts: RolloutParts,
 ): Promise<RolloutPlan> {
   return withEnvironment(system, ctx, request, parts, (opened) =>
-    plan(ctx, opened, resumeChoice(opened)),
+    planChange(ctx, opened, resumeChoice(opened)),
   );
 }
 
-async function rolloutChoice(
+/** What a rollout is to bring about. `images` by service are taken as they are, instead of what tags or a report say. */
+export async function rolloutChoice(
   ctx: Context,
   opened: Opened,
   request: RolloutRequest,
+  images?: ReadonlyMap<string, ReleasedImage>,
 ): Promise<Choice> {
   const { scope, system, by, parts } = opened;
   const { services = [], force = false, version, healthTimeoutMs } = request;
   const isWhole = services.length === 0;
-  const wanted = version === undefined ? await parts.wanted(ctx, opened, request) : undefined;
+  const wanted =
+    version === undefined ? await parts.wanted(ctx, opened, request, images) : undefined;
   return (seen) => {
     const { rules, ...rest } = wantedOf(opened, wanted, { scope, ...seen }, version);
     const newest = seen.journal.releases.at(-1)?.id;
@@ -167,7 +171,12 @@ function resumeChoice(opened: Opened): Choice {
   };
 }
 
-async function plan(ctx: Context, opened: Opened, choice: Choice): Promise<RolloutPlan> {
+/** What {@link changeEnvironment} would do. */
+export async function planChange(
+  ctx: Context,
+  opened: Opened,
+  choice: Choice,
+): Promise<RolloutPlan> {
   const { scope, fleet } = opened;
   const { inside, notes } = noting(ctx);
   const seen = await see(inside, fleet.hosts, scope);
@@ -177,7 +186,8 @@ async function plan(ctx: Context, opened: Opened, choice: Choice): Promise<Rollo
 
 const HOST_TIMEOUT_MS = 60_000;
 
-async function change(
+/** Takes the lock, looks, and brings about what is chosen then. */
+export async function changeEnvironment(
   ctx: Context,
   opened: Opened,
   request: ChangeRequest,

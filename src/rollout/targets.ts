@@ -165,7 +165,7 @@ function rulesFor(rules: readonly ServiceRules[], name: string): ServiceRules {
 }
 
 /** How a service is treated that the configuration knows no more. */
-function leavingRules(name: string): ServiceRules {
+export function leavingRules(name: string): ServiceRules {
   const rules: StepRules = {
     batch: { parallelism: 1, canary: 0 },
     delayMs: 0,

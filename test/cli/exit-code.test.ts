@@ -10,6 +10,7 @@ const NOT_ONE: Readonly<Partial<Record<ErrorCode, number>>> = {
   BAD_REFERENCE: 2,
   PARTIAL: 3,
   POLICY: 4,
+  LOCKED: 5,
 };
 const NOT_ONE_IN_VERIFY: Readonly<Partial<Record<ErrorCode, number>>> = { USAGE: 2 };
 const CODES = Object.keys(ERROR_CODES) as ErrorCode[];

@@ -3,10 +3,20 @@
 import { dirname } from 'node:path';
 import { main } from '../../src/cli/main.ts';
 import type { Operations } from '../../src/cli/operations.ts';
+import type { RolloutOperations } from '../../src/cli/rollout-operations.ts';
 import type { ProcessHooks, StopSignal } from '../../src/cli/signals.ts';
-import { interruption } from '../../src/core/context.ts';
+import { type Context, interruption } from '../../src/core/context.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import type { Files, System, WritableFile } from '../../src/system/system.ts';
+import {
+  historyReport,
+  locksReport,
+  moveReport,
+  pruneReport,
+  rolloutPlan,
+  rolloutReport,
+  statusReport,
+} from '../report/rollout-samples.ts';
 import {
   copyReport,
   flattenReport,
@@ -92,6 +102,7 @@ export async function runLine(
 
 function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Operations {
   return {
+    ...scriptedRollouts(given, calls),
     async flattenImage(system, ctx, request) {
       calls.push(['flattenImage', request]);
       return given.flattenImage?.(system, ctx, request) ?? flattenReport();
@@ -130,6 +141,35 @@ function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Op
       return given.configSchema?.() ?? '{}\n';
     },
   };
+}
+
+function scriptedRollouts(
+  given: Partial<Operations>,
+  calls: (readonly unknown[])[],
+): RolloutOperations {
+  const answers: { [Name in keyof RolloutOperations]: RolloutOperations[Name] } = {
+    rolloutEnvironment: async () => rolloutReport(),
+    planRollout: async () => rolloutPlan(),
+    rollbackEnvironment: async () => rolloutReport({ action: 'rollback' }),
+    planRollback: async () => rolloutPlan({ action: 'rollback' }),
+    resumeEnvironment: async () => rolloutReport({ action: 'resume' }),
+    planResume: async () => rolloutPlan({ action: 'resume' }),
+    environmentStatus: async () => statusReport(),
+    environmentHistory: async () => historyReport(),
+    environmentLocks: async () => locksReport(),
+    unlockEnvironment: async () => locksReport(),
+    pruneEnvironment: async () => pruneReport(),
+    moveServices: async () => moveReport(),
+  };
+  const told = Object.entries({ ...answers, ...given }).flatMap(([name, answer]) => {
+    if (!(name in answers)) return [];
+    const call = (system: System, ctx: Context, request: never) => {
+      calls.push([name, request]);
+      return (answer as (...args: unknown[]) => unknown)(system, ctx, request);
+    };
+    return [[name, call]];
+  });
+  return Object.fromEntries(told);
 }
 
 type ManualClock = System['clock'] & { advance(ms: number): void };
