@@ -11,10 +11,10 @@ policy=/usr/sbin/policy-rc.d
 packages=(
   docker.io iptables iproute2 docker-registry skopeo umoci podman buildah crun runc conmon busybox-static
   debootstrap debian-archive-keyring ca-certificates curl pigz zstd xz-utils strace time python3 openssh-server
-  openssh-client util-linux procps
+  openssh-client openssl util-linux procps nginx-light
 )
 # Enabled by their packages, so that they would start with the next boot of the machine.
-services=(docker.service docker.socket containerd.service docker-registry.service podman.socket podman.service ssh.service)
+services=(docker.service docker.socket containerd.service docker-registry.service podman.socket podman.service ssh.service nginx.service)
 
 main() {
   if [ "$(id -u)" != 0 ]; then
