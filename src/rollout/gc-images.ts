@@ -48,16 +48,16 @@ export function judgeImages(
   const recorded = new Set(
     journal?.releases.flatMap(({ services }) => services.flatMap((each) => refsOf(scope, each))),
   );
+  const isOurs = (ref: string): boolean => recorded.has(ref) || isOwnRef(ref);
   const candidates = host.images.flatMap((image) =>
-    [...image.tags, ...image.digests]
-      .filter((ref) => recorded.has(ref) || isOwnRef(ref))
-      .map((ref) => ({ image, ref })),
+    [...image.tags, ...image.digests].filter(isOurs).map((ref) => ({ image, ref })),
   );
   const verdicts = candidates.map(({ image, ref }): Verdict => {
     const cause =
       (journal?.current === undefined ? 'no release is known to be complete' : undefined) ??
       journals.unreadable ??
-      whyImageStays(image, ref, host, needed, options);
+      whyImageStays(image, ref, host, needed, options) ??
+      whatGoesToo(image, ref, isOurs);
     if (cause !== undefined) return { isGarbage: false, item: { kind: 'image', name: ref, cause } };
     const why = recorded.has(ref) ? 'no release that is kept needs it' : 'no release names it';
     return {
@@ -132,6 +132,16 @@ function whyImageStays(
   return isYoung(image.createdAt * 1000, host, options) ? 'it is too young' : undefined;
 }
 
+/** With containerd's store the tags of an image go when it is removed by its digest. */
+function whatGoesToo(
+  { tags }: ListedImage,
+  ref: string,
+  isOurs: (ref: string) => boolean,
+): string | undefined {
+  const other = ref.includes('@') ? tags.find((tag) => !isOurs(tag)) : undefined;
+  return other === undefined ? undefined : `its name ${other} is not shipper's, and might go too`;
+}
+
 function digestsIn({ digests }: Pick<ListedImage, 'digests'>): readonly string[] {
   return digests.map((digest) => digest.slice(digest.indexOf('@') + 1));
 }
@@ -144,7 +154,9 @@ function withBytes(
   const going = new Set(verdicts.filter(({ isGarbage }) => isGarbage).map(({ item }) => item.name));
   const last = new Map<string, number>();
   for (const { id, tags, digests, sizeBytes } of images) {
-    const names = [...tags, ...digests];
+    // Of what has a tag, containerd's store makes up the digest.
+    const names =
+      tags.length > 0 ? [...tags, ...digests.filter((d) => !d.endsWith(`@${id}`))] : digests;
     const name = names.at(-1);
     if (name !== undefined && names.every((each) => going.has(each))) {
       last.set(`${id} ${name}`, sizeBytes);

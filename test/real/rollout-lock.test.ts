@@ -23,6 +23,7 @@ import { nodeSystem } from '../../src/system/node.ts';
 import { failureOf } from '../engine/support.ts';
 import { recordOf } from '../rollout/records.ts';
 import { ENGINE_KINDS, type RunningEngine, startEngine } from './support/engines.ts';
+import { startRegistry } from './support/registry.ts';
 
 const scope = { project: 'shop', environment: 'production' };
 const system = nodeSystem();
@@ -96,7 +97,7 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
 
   it('a lock outlives its lease while it is renewed, and not docker container prune', async () => {
     await using lock = await take();
-    expect(await failureOf(take({ waitMs: 60_000 }))).toMatchObject({ code: 'LOCKED' });
+    expect(await failureOf(take({ waitMs: 45_000 }))).toMatchObject({ code: 'LOCKED' });
     await lock.check(ctx, host);
     await running.cli('container', 'prune', '-f');
     const lost = await failureOf(lock.check(ctx, host));
@@ -169,5 +170,39 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     expect(containers.trim().split('\n').sort()).toEqual(
       [lockName(scope), 'shop-r3', 'shop-r4', 'theirs'].sort(),
     );
+  });
+
+  it('an image that was pulled by digest goes, and not while it has a tag of somebody else', async () => {
+    const staging = { project: 'shop', environment: 'staging' };
+    await using registry = await startRegistry();
+    const repository = `${registry.address}/api`;
+    await loadTinyImage(ctx, engine, { name: `${repository}:1`, labels: { of: 'registry' } });
+    const said = await running.cli('push', `${repository}:1`);
+    const digest = /sha256:[0-9a-f]{64}/.exec(said.slice(said.lastIndexOf('digest:')))?.[0] ?? '';
+    await running.cli('rmi', `${repository}:1`);
+    const pinned = `${repository}@${digest}`;
+    const record = recordOf('r1');
+    const services = record.services.map((each) => ({
+      ...each,
+      image: { name: `${repository}:1`, pinned, digest },
+    }));
+    const records = [{ ...record, services }, recordOf('r2'), recordOf('r3')];
+    const journal = records.reduce<Journal>(
+      (before, each) =>
+        commitRollout(beginRollout(before, { action: 'rollout', record: each, previous: [] })),
+      emptyJournal(staging),
+    );
+    const options = { scope: staging, retain: 1, graceMs: 0 };
+    const removal = { journal, options, check: async () => undefined };
+    const plan = async () => planGarbage(await hostContents(ctx, engine), journal, options);
+    await engine.containers.pull(ctx, pinned);
+    await running.cli('tag', pinned, 'somebodys:1');
+    expect((await plan()).kept).toMatchObject([
+      { name: pinned, cause: expect.stringMatching(/somebodys:1/) },
+    ]);
+    await running.cli('rmi', 'somebodys:1');
+    const { removed } = await removeGarbage(ctx, engine, await plan(), removal);
+    expect(removed.map((item) => item.name)).toEqual([pinned]);
+    expect(await engine.inspectImage(ctx, pinned)).toBeUndefined();
   });
 });

@@ -194,10 +194,26 @@ describe('images', () => {
     expect(bytes).toBe(100);
   });
 
-  it('count as no bytes where they keep a name', () => {
-    const images = [image('r1', { tags: ['mine:1'] })];
-    const { goes, bytes } = plan({ images }, journal);
-    expect([goes.length, bytes]).toEqual([1, 0]);
+  it('stay while they have a name of somebody else, which an engine might take away with the digest', () => {
+    const { goes, stays } = plan({ images: [image('r1', { tags: ['mine:1'] })] }, journal);
+    expect(goes).toEqual([]);
+    expect(Object.values(stays)).toEqual(["its name mine:1 is not shipper's, and might go too"]);
+  });
+
+  it('count as no bytes where they keep a name, except one that containerd makes up', () => {
+    const isOwnRef = (ref: string) => ref === 'shipper.local/a:1';
+    const names = { tags: ['shipper.local/a:1'], digests: ['shipper.local/a@sha256:x'] };
+    for (const [id, bytes] of [
+      ['sha256:y', 0],
+      ['sha256:x', 100],
+    ] as const) {
+      expect(
+        plan({ images: [image('r0', { id, ...names })] }, journal, { isOwnRef }),
+      ).toMatchObject({
+        bytes,
+        goes: ['shipper.local/a:1: no release names it'],
+      });
+    }
   });
 
   it.each([
