@@ -111,7 +111,8 @@ const PULL_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   NO_SPACE: 'Free space where the engine keeps its data: `docker system df` says what takes it.',
 };
 
-function listedImageOf(json: Json): ListedImage | undefined {
+/** An item of `GET /images/json`; undefined when it has no id. */
+export function listedImageOf(json: Json): ListedImage | undefined {
   const id = textOf(json['Id']);
   if (!id) return undefined;
   const names = namesOf(json['RepoTags']);

@@ -125,7 +125,8 @@ function networkPath(name: string): string {
   return `/networks/${namedPath('network', name)}`;
 }
 
-function networkOf(json: Json): EngineNetwork | undefined {
+/** `GET /networks/{name}`; undefined when it has no name. */
+export function networkOf(json: Json): EngineNetwork | undefined {
   const name = textOf(json['Name']) ?? textOf(json['name']);
   if (name === undefined) return undefined;
   return {
@@ -136,7 +137,8 @@ function networkOf(json: Json): EngineNetwork | undefined {
   };
 }
 
-function volumeOf(json: Json): EngineVolume | undefined {
+/** `GET /volumes/{name}`; undefined when it has no name. */
+export function volumeOf(json: Json): EngineVolume | undefined {
   const name = textOf(json['Name']);
   if (name === undefined) return undefined;
   return { name, driver: textOf(json['Driver']) ?? '', labels: recordOf(json['Labels']) };

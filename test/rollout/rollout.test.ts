@@ -39,7 +39,7 @@ describe('a rollout', () => {
     expect(bad?.result.outcome).toBe('rolled-back');
     expect(bad?.result.error).toMatchObject({
       code: 'UNHEALTHY',
-      message: expect.stringContaining('it ended and was restarted: it crashes'),
+      message: expect.stringContaining('and was restarted: it crashes'),
       details: { log: ['no database'] },
     });
     expect(model.serving()).toBe('a: api.1=v1 api.4=v1; b: api.2=v1; c: api.3=v1');

@@ -63,6 +63,22 @@ export class Reply {
     });
   }
 
+  /** Chunks as they come, for as long as there are any. */
+  async stream(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const fault = this.#fault;
+    const response = this.#response;
+    response.writeHead(200);
+    response.flushHeaders();
+    let sent = 0;
+    for await (const chunk of chunks) {
+      if (fault?.kind === 'cut' && sent + chunk.length > fault.afterBytes) break;
+      await write(response, chunk);
+      sent += chunk.length;
+    }
+    if (fault?.kind === 'cut' && fault.how === 'abrupt') response.socket?.destroy();
+    else if (fault?.kind !== 'hang') response.end();
+  }
+
   /** Lines of a load; a refusal becomes an `errorDetail`, since the status is out by then. */
   async progress(load: () => Promise<readonly string[]>): Promise<void> {
     const lines = await this.#lines(async () =>

@@ -5,11 +5,18 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeClock } from '../../src/system/node.ts';
 import { type Fault, Reply } from './engine-reply.ts';
-import { ImageTable } from './engine-store.ts';
+import type { ImageTable } from './engine-store.ts';
+import { FakeHost } from './fake-host.ts';
+import { answerHost, filtersOf, isHostCall } from './fake-host-http.ts';
+import { imageJson, imageList, removeImage, tagImage } from './fake-host-images.ts';
+import { Refusal } from './fake-host-terms.ts';
 
-/** The calls that a fault can hit. */
+/** The calls that a fault can hit; `host` are those about containers, networks, volumes and pulls. */
 export type Operation =
+  | 'host'
   | 'ping'
   | 'version'
   | 'info'
@@ -42,6 +49,10 @@ export interface FakeEngineOptions {
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string };
   /** Listens on 127.0.0.1 instead of a socket. */
   readonly isTcp?: boolean;
+  /** The machine that it is the engine of. Default: one of its own. */
+  readonly host?: FakeHost;
+  /** Each call takes so much longer. Default 0. */
+  readonly latencyMs?: number;
 }
 
 /** One call that came in. */
@@ -62,6 +73,8 @@ export interface FakeEngine extends AsyncDisposable {
   readonly socketPath: string;
   /** 0 on a socket. */
   readonly port: number;
+  readonly machine: FakeHost;
+  /** Those of the machine that were not pulled. */
   readonly images: ImageTable;
   readonly requests: readonly FakeRequest[];
   /** Orders `fault` for the next call of `operation` (whose URL holds `where`), and the `times - 1` after it. */
@@ -98,6 +111,7 @@ export async function startFakeEngine(options: FakeEngineOptions = {}): Promise<
     host: isTcp ? `tcp://127.0.0.1:${port}` : `unix://${socketPath}`,
     socketPath,
     port,
+    machine: state.host,
     images: state.images,
     requests: state.requests,
     fault: (operation, fault, times = 1, where = '') => {
@@ -120,7 +134,7 @@ async function closeServer(server: Pick<Server, 'close' | 'closeAllConnections'>
 
 interface Routed {
   readonly operation: Operation;
-  /** The image of the path. */
+  /** The image of the path; of a call about containers the path itself. */
   readonly name: string;
   readonly query: URLSearchParams;
 }
@@ -133,7 +147,8 @@ interface OrderedFault {
 }
 
 class State {
-  readonly images = new ImageTable();
+  readonly host: FakeHost;
+  readonly images: ImageTable;
   readonly requests: FakeRequest[] = [];
   readonly faults: OrderedFault[] = [];
   readonly #options: FakeEngineOptions;
@@ -142,6 +157,8 @@ class State {
 
   constructor(options: FakeEngineOptions) {
     this.#options = options;
+    this.host = options.host ?? new FakeHost('fake', nodeClock());
+    this.images = this.host.images;
     this.#api = options.apiVersion ?? '1.41';
     this.#minApi = options.minApiVersion ?? '1.12';
   }
@@ -156,10 +173,30 @@ class State {
     if (routed === undefined) return sendJson(response, 404, { message: 'page not found' });
     const fault = this.#takeFault(routed.operation, url);
     const reply = new Reply(response, fault);
+    if (this.#options.latencyMs !== undefined) await sleep(this.#options.latencyMs);
     if (await reply.breakEarly()) return;
     const body = await readBody(request, record, fault);
     if (body === undefined) return;
-    await this.#perform(routed, body, reply);
+    if (routed.operation === 'host') await this.#ask(routed, body, reply, request, response);
+    else await this.#perform(routed, body, reply);
+  }
+
+  /** A call about containers: its effect happens, whatever becomes of the answer. */
+  async #ask(
+    { name: path, query }: Routed,
+    body: Uint8Array,
+    reply: Reply,
+    { method = '', headers }: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    const { signal } = gone;
+    const answer = await answerHost(this.host, { method, path, query, headers, body, signal });
+    if ('stream' in answer) return reply.stream(answer.stream);
+    if ('tar' in answer) return reply.send(answer.status, answer.tar, { 'Content-Type': TAR });
+    if (answer.json !== undefined) return reply.json(answer.status, answer.json);
+    return reply.send(answer.status, new Uint8Array(), {});
   }
 
   async #perform(routed: Routed, body: Uint8Array, reply: Reply): Promise<void> {
@@ -173,7 +210,7 @@ class State {
       case 'info':
         return reply.json(200, this.#info());
       case 'list':
-        return reply.json(200, listing(this.images, query));
+        return reply.json(200, listing(this.host, query));
       case 'load':
         return reply.progress(() => (this.#options.load ?? loadInto)(body, this.images));
       case 'build':
@@ -185,18 +222,38 @@ class State {
       default:
         break;
     }
-    if (image === undefined) return reply.json(404, { message: `No such image: ${name}` });
+    if (image === undefined) return this.#performOnPulled(routed, reply);
     switch (routed.operation) {
       case 'inspect':
         return reply.json(200, inspection(image, this.images.layers, this.#options.lastTagTime));
       case 'save':
         return reply.send(200, await this.images.save(image, name), { 'Content-Type': TAR });
       case 'tag':
-        this.images.tag(image, `${query.get('repo')}:${query.get('tag') || 'latest'}`);
-        return reply.send(201, new Uint8Array(), {});
       case 'remove':
-        this.images.remove(name);
+        return this.#rename(routed, reply);
+    }
+  }
+
+  /** There is no more of a pulled image than what is said of it. */
+  async #performOnPulled(routed: Routed, reply: Reply): Promise<void> {
+    const json = imageJson(this.host, routed.name);
+    if (json === undefined) return reply.json(404, { message: `No such image: ${routed.name}` });
+    if (routed.operation === 'inspect') return reply.json(200, json);
+    if (routed.operation !== 'save') return this.#rename(routed, reply);
+    return reply.json(500, { message: 'a pulled image has no layers here' });
+  }
+
+  async #rename({ operation, name, query }: Routed, reply: Reply): Promise<void> {
+    try {
+      if (operation === 'remove') {
+        removeImage(this.host, name);
         return reply.json(200, [{ Untagged: name }]);
+      }
+      tagImage(this.host, name, `${query.get('repo')}:${query.get('tag') || 'latest'}`);
+      return reply.send(201, new Uint8Array(), {});
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return reply.json(error.status, { message: error.message });
     }
   }
 
@@ -241,6 +298,8 @@ class State {
       Driver: isContainerd ? 'overlayfs' : 'overlay2',
       DriverStatus: isContainerd ? [['driver-type', 'io.containerd.snapshotter.v1']] : [],
       DockerRootDir: '/var/lib/docker',
+      ID: `ID-${this.host.name}`,
+      Name: this.host.name,
     };
   }
 }
@@ -289,18 +348,20 @@ function inspection(
 }
 
 /** Images with a name of the wanted repository; as real engines do, only with those names. */
-function listing(images: ImageTable, query: URLSearchParams): object {
-  const filters = JSON.parse(query.get('filters') ?? '{}') as { reference?: readonly string[] };
-  const matches = (tag: string) =>
-    filters.reference?.some((name) => tag.startsWith(`${name}:`)) ?? true;
-  return [...images.images.values()]
-    .map(({ id, tags }) => ({ Id: id, RepoTags: tags.filter(matches) }))
+function listing(host: FakeHost, query: URLSearchParams): object {
+  const { reference, label = [] } = filtersOf(query);
+  const images = imageList(host, label);
+  if (reference === undefined) return images;
+  const matches = (tag: string) => reference.some((name) => tag.startsWith(`${name}:`));
+  return images
+    .map((image) => ({ ...image, RepoTags: (image['RepoTags'] as string[]).filter(matches) }))
     .filter(({ RepoTags }) => RepoTags.length > 0);
 }
 
 function route(method: string, url: string): Routed | undefined {
   const { pathname, searchParams: query } = new URL(url, 'http://engine');
   const path = decodeURIComponent(pathname.replace(/^\/v\d+\.\d+(?=\/)/, ''));
+  if (isHostCall(method, path, query)) return { operation: 'host', name: path, query };
   for (const [operation, verb, pattern] of ROUTES) {
     const found = method === verb ? pattern.exec(path) : null;
     if (found !== null) return { operation, name: found[1] ?? '', query };
