@@ -266,6 +266,18 @@ describe('shipper move', () => {
     expect(err.match(/mend:/g)?.length).toBe(1);
   });
 
+  it('says why the second half never began', async () => {
+    const { left: _, ...rest } = moveReport();
+    const error = { code: 'LOCKED', message: 'Cannot lock shop/dev: bob has it', log: [] } as const;
+    const mend = ['shipper move dev staging'];
+    const moveServices = async () => ({ ...rest, outcome: 'not-left' as const, mend, error });
+    const { err, code } = await runLine(['move', 'dev', 'staging', QUIET], {
+      operations: { moveServices },
+    });
+    expect(code).toBe(3);
+    expect(err).toContain('failed: dev: Cannot lock shop/dev: bob has it\n');
+  });
+
   it('has nothing to do where nothing runs', async () => {
     const operations = {
       moveServices: async () => moveReport({ services: [], outcome: 'unchanged' }),
