@@ -21,6 +21,15 @@ import type { CopyRequest, TagRequest } from './operations/copy-types.ts';
 import type { FlattenRequest, MediaOptions } from './operations/flatten-types.ts';
 import type { VerifyOptions } from './operations/verify-images.ts';
 import type { ShipRequest } from './pipeline/ship-types.ts';
+import type { MoveRequest } from './rollout/move-types.ts';
+import type { PruneRequest } from './rollout/prune.ts';
+import type { UnlockRequest } from './rollout/queries.ts';
+import type {
+  ChangeRequest,
+  EnvironmentRequest,
+  RollbackRequest,
+  RolloutRequest,
+} from './rollout/rollout-types.ts';
 import { SPOOL_MODES } from './transport/spool-mode.ts';
 
 type ChecksOf<T> = Readonly<Record<keyof T, Check>>;
@@ -134,6 +143,50 @@ const SHIP: ChecksOf<ShipRequest> = {
   pull: flag,
 };
 
+const ENVIRONMENT: ChecksOf<EnvironmentRequest> = {
+  ...MEDIA,
+  environment: text,
+  config: text,
+  hosts: listOf(text),
+  skipUnreachable: whole(0),
+};
+
+const CHANGE: ChecksOf<ChangeRequest> = {
+  ...ENVIRONMENT,
+  lockWaitMs: whole(0),
+  hostTimeoutMs: whole(1),
+};
+
+const ROLLBACK: ChecksOf<RollbackRequest> = {
+  ...CHANGE,
+  version: text,
+  healthTimeoutMs: whole(1),
+};
+
+const ROLLOUT: ChecksOf<RolloutRequest> = {
+  ...ROLLBACK,
+  services: listOf(text),
+  report: text,
+  force: flag,
+};
+
+const UNLOCK: ChecksOf<UnlockRequest> = { ...ENVIRONMENT, tokens: listOf(text) };
+
+const PRUNE: ChecksOf<PruneRequest> = { ...CHANGE, dryRun: flag };
+
+const MOVE: ChecksOf<MoveRequest> = {
+  ...MEDIA,
+  config: text,
+  skipUnreachable: whole(0),
+  lockWaitMs: whole(0),
+  hostTimeoutMs: whole(1),
+  from: text,
+  to: text,
+  services: listOf(text),
+  healthTimeoutMs: whole(1),
+  dryRun: flag,
+};
+
 /** Throws a TypeError or RangeError that names what of a call of `flatten` is wrong. */
 export function checkFlatten(request: unknown, options: unknown): void {
   shapeOf(REQUEST, ['source'])(request, 'the request');
@@ -174,4 +227,46 @@ export function checkInspect(image: unknown, options: unknown): void {
 /** The same for `loadProject`. */
 export function checkLoad(options: unknown): void {
   shapeOf(LOAD)(options, 'the options');
+}
+
+/** The same for `environmentStatus`, `environmentHistory` and `environmentLocks`. */
+export function checkEnvironment(request: unknown, options: unknown): void {
+  shapeOf(ENVIRONMENT, ['environment'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `resume` and `planResume`. */
+export function checkChange(request: unknown, options: unknown): void {
+  shapeOf(CHANGE, ['environment'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `rollback` and `planRollback`. */
+export function checkRollback(request: unknown, options: unknown): void {
+  shapeOf(ROLLBACK, ['environment'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `rollout` and `planRollout`. */
+export function checkRollout(request: unknown, options: unknown): void {
+  shapeOf(ROLLOUT, ['environment'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `unlockEnvironment`. */
+export function checkUnlock(request: unknown, options: unknown): void {
+  shapeOf(UNLOCK, ['environment', 'tokens'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `pruneEnvironment`. */
+export function checkPrune(request: unknown, options: unknown): void {
+  shapeOf(PRUNE, ['environment'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
+}
+
+/** The same for `moveServices`. */
+export function checkMove(request: unknown, options: unknown): void {
+  shapeOf(MOVE, ['from', 'to'])(request, 'the request');
+  shapeOf(RUN)(options, 'the options');
 }

@@ -30,6 +30,20 @@ export {
   tag,
   verify,
 } from './library.ts';
+export {
+  environmentHistory,
+  environmentLocks,
+  environmentStatus,
+  moveServices,
+  planResume,
+  planRollback,
+  planRollout,
+  pruneEnvironment,
+  resume,
+  rollback,
+  rollout,
+  unlockEnvironment,
+} from './library-rollout.ts';
 export type {
   CopiedAttestation,
   CopiedImage,
@@ -67,6 +81,34 @@ export type {
   ShipStage,
   StageSeconds,
 } from './pipeline/ship-types.ts';
+export type { GarbageItem, KeptItem } from './rollout/gc.ts';
+export type { LockClaim, LockHolder } from './rollout/lock.ts';
+export type { MoveOutcome, MoveReport, MoveRequest } from './rollout/move-types.ts';
+export type { PrunedHost, PruneReport, PruneRequest } from './rollout/prune.ts';
+export type { HostLock, LocksReport, UnlockRequest } from './rollout/queries.ts';
+export type { AuditEntry, DeployScope, ReleaseStatus } from './rollout/release.ts';
+export type {
+  ChangeRequest,
+  EnvironmentRequest,
+  HostReport,
+  PlannedBatch,
+  PlannedCall,
+  RollbackRequest,
+  RolloutFailure,
+  RolloutOutcome,
+  RolloutPlan,
+  RolloutReport,
+  RolloutRequest,
+  ServiceReport,
+  SlotReport,
+  SlotState,
+} from './rollout/rollout-types.ts';
+export type {
+  HistoryEntry,
+  HistoryReport,
+  StatusReport,
+  StatusSlot,
+} from './rollout/status.ts';
 export { nodeSystem } from './system/node.ts';
 export type { System } from './system/system.ts';
 export type { SpoolMode } from './transport/spool-mode.ts';

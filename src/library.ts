@@ -133,7 +133,8 @@ export async function planShip(
   return plan(system, ctx, request);
 }
 
-function prepare(options: LibraryOptions): { system: System; ctx: Context } {
+/** The machine and the context of a call. */
+export function prepare(options: LibraryOptions): { system: System; ctx: Context } {
   const system = options.system ?? nodeSystem();
   const report = options.report ?? (() => undefined);
   const signal = options.signal ?? new AbortController().signal;

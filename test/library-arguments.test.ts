@@ -1,7 +1,21 @@
 // What the library says to a call that the compiler would have refused: the option, what is expected, what came.
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { copy, flatten, inspect, planShip, shipProject, tag, verify } from '../src/index.ts';
+import {
+  copy,
+  flatten,
+  inspect,
+  moveServices,
+  planShip,
+  pruneEnvironment,
+  resume,
+  rollback,
+  rollout,
+  shipProject,
+  tag,
+  unlockEnvironment,
+  verify,
+} from '../src/index.ts';
 import { workplace } from './operations/workplace.ts';
 import { legacyArchive } from './support/archives.ts';
 
@@ -15,6 +29,12 @@ const loose = {
   inspect: inspect as unknown as Loose,
   shipProject: shipProject as unknown as Loose,
   planShip: planShip as unknown as Loose,
+  moveServices: moveServices as unknown as Loose,
+  pruneEnvironment: pruneEnvironment as unknown as Loose,
+  resume: resume as unknown as Loose,
+  rollback: rollback as unknown as Loose,
+  rollout: rollout as unknown as Loose,
+  unlockEnvironment: unlockEnvironment as unknown as Loose,
 };
 
 async function complaint(call: Promise<unknown>): Promise<string> {
@@ -327,5 +347,34 @@ describe('shipProject() and planShip()', () => {
   ])('%j', async (request, says) => {
     expect(await complaint(loose.shipProject(request))).toBe(says);
     expect(await complaint(loose.planShip(request))).toBe(says);
+  });
+});
+
+describe('what is asked about an environment', () => {
+  const ENV = { environment: 'staging' };
+  it.each<readonly [keyof typeof loose, unknown, string]>([
+    ['rollout', {}, 'TypeError: Cannot use the request: environment is missing'],
+    [
+      'rollout',
+      { ...ENV, services: 'api' },
+      'TypeError: Cannot use services: it must be an array, not "api" (string)',
+    ],
+    ['rollout', { ...ENV, lockWait: 5 }, 'TypeError: Cannot use the request: there is no option'],
+    ['rollback', { ...ENV, force: true }, 'TypeError: Cannot use the request: there is no option'],
+    ['resume', { ...ENV, version: 'x' }, 'TypeError: Cannot use the request: there is no option'],
+    [
+      'pruneEnvironment',
+      { ...ENV, skipUnreachable: -1 },
+      'RangeError: Cannot use skipUnreachable: it must be a whole number from 0 up',
+    ],
+    ['unlockEnvironment', ENV, 'TypeError: Cannot use the request: tokens is missing'],
+    ['moveServices', { from: 'dev' }, 'TypeError: Cannot use the request: to is missing'],
+    [
+      'moveServices',
+      { from: 'dev', to: 'staging', hosts: ['a'] },
+      'TypeError: Cannot use the request: there is no option "hosts"',
+    ],
+  ])('%s(%j)', async (name, request, says) => {
+    expect(await complaint(loose[name](request))).toContain(says);
   });
 });

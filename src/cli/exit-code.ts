@@ -101,7 +101,8 @@ function hasChanged({ slots }: RolloutReport): boolean {
 }
 
 /** That of the rollout that did not end well; 3 where services run in both environments. */
-export function exitCodeOfMove({ outcome, arrived, left }: MoveReport, stop: AbortSignal): number {
+export function exitCodeOfMove(report: MoveReport, stop: AbortSignal): number {
+  const { outcome, arrived, left, error } = report;
   switch (outcome) {
     case 'unchanged':
     case 'planned':
@@ -114,6 +115,7 @@ export function exitCodeOfMove({ outcome, arrived, left }: MoveReport, stop: Abo
       return code === EXIT.done ? EXIT.failed : code;
     }
     case 'not-left': {
+      if (error?.code === 'INTERRUPTED') return exitCodeOf(interruption(stop));
       const code = left === undefined ? EXIT.partial : exitCodeOfRollout(left, stop);
       return code === EXIT.failed ? EXIT.partial : code;
     }

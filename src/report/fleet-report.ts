@@ -6,7 +6,7 @@ import type { Colours } from './colours.ts';
 import type { TextOptions } from './findings.ts';
 import { formatBytes, formatMany, formatSeconds, formatTable } from './format.ts';
 import { rolloutPlanText } from './rollout-plan.ts';
-import { rolloutText } from './rollout-report.ts';
+import { failureLines, rolloutText } from './rollout-report.ts';
 import { safe } from './text.ts';
 
 /** What was removed or would be, each with its cause, and how many bytes that is. */
@@ -98,11 +98,12 @@ export function moveText(report: MoveReport, options: TextOptions): string {
 }
 
 /** The last lines of a move that did not end well: how it stands and what mends it. */
-export function moveFailure(report: MoveReport, { colours }: TextOptions): string {
-  const { outcome, from, to, services, mend } = report;
+export function moveFailure(report: MoveReport, { colours, verbose }: TextOptions): string {
+  const { outcome, from, to, services, mend, error } = report;
   if (outcome !== 'not-arrived' && outcome !== 'not-left') return '';
   const what = services.map(safe).join(', ');
   const lines = [
+    ...(error === undefined ? [] : failureLines(from, error, { colours, verbose })),
     `${colours.red('shipper:')} Cannot move ${what} from ${safe(from)} to ${safe(to)}: ${MOVED[outcome]}`,
     ...mend.map((command, at) => `  ${colours.dim(at === 0 ? 'mend:' : '  or:')} ${safe(command)}`),
   ];

@@ -30,10 +30,10 @@ export function sturdy(renderer: Renderer): Renderer {
   };
 }
 
-/** Where an event comes from, for the start of a line: `[s1] `; empty where one platform of one image is worked on in one place. */
+/** Where an event comes from, for the start of a line: `[s1 api.3] `; empty where one platform of one image is worked on in one place. */
 export function scopeLabel(scope: Scope): string {
   const image = scope.group === undefined ? undefined : scope.image;
-  const parts = [scope.group, image, scope.platform, scope.host];
+  const parts = [scope.group, image, scope.platform, scope.host, scope.slot];
   const shown = parts.filter((part) => part !== undefined).map(safe);
   return shown.length === 0 ? '' : `[${shown.join(' ')}] `;
 }

@@ -187,7 +187,8 @@ export function failuresOf({ slots, hosts, error }: RolloutReport): readonly Pla
   });
 }
 
-function failureLines(
+/** One failure with its log and its hint. */
+export function failureLines(
   place: string,
   { message, log, hint }: RolloutFailure,
   { colours }: TextOptions,

@@ -19,13 +19,18 @@ export interface CleanUpTools {
   readonly checkLock: SlotActs['checkLock'];
 }
 
+/** What garbage is told by in an environment that keeps `retain` releases. */
+export function garbageOptions(scope: DeployScope, retain: number): GarbageOptions {
+  return { scope, retain, refsOf: keptNames };
+}
+
 /** Removes what the newest `retain` releases do not need; resolves with what went, by host. */
 export async function cleanUp(
   ctx: Context,
   { scope, hosts, journals, checkLock }: CleanUpTools,
   retain: number,
 ): Promise<ReadonlyMap<RolloutHost, RemovedGarbage>> {
-  const options: GarbageOptions = { scope, retain, refsOf: keptNames };
+  const options = garbageOptions(scope, retain);
   const { journal } = journals;
   const removed = new Map<RolloutHost, RemovedGarbage>();
   const kept: KeptItem[] = [];

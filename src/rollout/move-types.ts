@@ -1,5 +1,5 @@
 // What `shipper move` is asked and what it answers: plain values.
-import type { ChangeRequest, RolloutPlan, RolloutReport } from './rollout-types.ts';
+import type { ChangeRequest, RolloutFailure, RolloutPlan, RolloutReport } from './rollout-types.ts';
 
 /** A move. `hosts` chooses among the hosts of both environments and is therefore not taken. */
 export interface MoveRequest extends Omit<ChangeRequest, 'environment' | 'hosts'> {
@@ -31,6 +31,8 @@ export interface MoveReport {
   readonly arrived?: RolloutReport;
   /** The rollout in `from` whose goal is that none of the services runs. Absent where it never began: nothing was touched. */
   readonly left?: RolloutReport;
+  /** Why the rollout in `from` never began, although the services run in `to`. */
+  readonly error?: RolloutFailure;
   /** Commands that mend what was left. */
   readonly mend: readonly string[];
 }

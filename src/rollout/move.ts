@@ -10,6 +10,7 @@ import { newReleaseId } from './labels.ts';
 import type { MoveOutcome, MoveReport, MoveRequest } from './move-types.ts';
 import type { Journal, ReleasedImage, ReleaseRecord } from './release.ts';
 import { type Choice, changeEnvironment, planChange, rolloutChoice } from './rollout.ts';
+import { failureOf } from './rollout-report-of.ts';
 import type { ChangeRequest, RolloutReport, RolloutRequest } from './rollout-types.ts';
 import { leavingRules, rolloutTarget } from './targets.ts';
 
@@ -79,13 +80,17 @@ export async function moveServices(
   );
   if (!hasArrived(arrived))
     return report('not-arrived', { arrived, mend: mendOf(request, arrived) });
-  const left = await withEnvironment(system, ctx, from, fromParts, (opened) =>
-    changeEnvironment(ctx, opened, from, 'move', leavingChoice(ctx, opened, cargo)),
-  );
-  const isDone = left.outcome === 'done' || left.outcome === 'unchanged';
-  return isDone
-    ? report('done', { arrived, left })
-    : report('not-left', { arrived, left, mend: [moveCommand(request)] });
+  const notLeft = { arrived, mend: [moveCommand(request)] };
+  try {
+    const left = await withEnvironment(system, ctx, from, fromParts, (opened) =>
+      changeEnvironment(ctx, opened, from, 'move', leavingChoice(ctx, opened, cargo)),
+    );
+    const isDone = left.outcome === 'done' || left.outcome === 'unchanged';
+    return isDone ? report('done', { arrived, left }) : report('not-left', { ...notLeft, left });
+  } catch (error) {
+    // They run in both: that has to be told with what was done.
+    return report('not-left', { ...notLeft, error: failureOf(error) });
+  }
 }
 
 /** The request for one of the two environments. */

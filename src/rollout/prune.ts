@@ -2,7 +2,7 @@
 import { type Context, narrow } from '../core/context.ts';
 import { runAll } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
-import { cleanUp } from './clean-up.ts';
+import { cleanUp, garbageOptions } from './clean-up.ts';
 import { see } from './deployment.ts';
 import { type Opened, type RolloutParts, withEnvironment } from './environment.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
@@ -72,7 +72,7 @@ type Pruned = ReadonlyMap<RolloutHost, PrunedHost>;
 async function planned(ctx: Context, { fleet, scope, environment }: Opened): Promise<Pruned> {
   const { hosts } = fleet;
   const { journal } = await see(ctx, hosts, scope);
-  const options = { scope, retain: environment.retain };
+  const options = garbageOptions(scope, environment.retain);
   const found = new Map<RolloutHost, PrunedHost>();
   await runAll(
     hosts.map((host) => async () => {

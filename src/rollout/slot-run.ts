@@ -9,6 +9,7 @@ import { lastWords } from './last-words.ts';
 import type { DeployScope } from './release.ts';
 import { performStep, type SlotAct, type SlotActs } from './slot-acts.ts';
 import { isSafe, nextStep, type SlotMemory, type SlotRules } from './slot-plan.ts';
+import { SlotTask } from './slot-task.ts';
 import { type OwnContainer, viewSlot } from './slot-view.ts';
 
 /** One slot and where it is to come. */
@@ -61,6 +62,7 @@ class SlotRun {
   readonly #ctx: Context;
   readonly #job: SlotJob;
   readonly #tools: SlotTools;
+  readonly #task: SlotTask;
   readonly #passed: Set<string>;
   readonly #routed: Set<string>;
   readonly #drained: Set<string>;
@@ -78,6 +80,7 @@ class SlotRun {
     this.#ctx = ctx;
     this.#job = job;
     this.#tools = tools;
+    this.#task = new SlotTask(ctx);
     this.#passed = new Set(job.memory?.passed);
     this.#routed = new Set(job.memory?.routed);
     this.#drained = new Set(job.memory?.drained);
@@ -91,6 +94,7 @@ class SlotRun {
         const step = nextStep(containers, this.#job, this.#memory());
         if (step.kind === 'done') return this.#end('reached');
         if (this.#mayStop(containers)) return this.#end('stopped');
+        this.#task.begin(step);
         if (step.kind === 'gate') await this.#gate(step.container as OwnContainer);
         else if (step.kind === 'wait') await this.#pause();
         else {
@@ -99,6 +103,7 @@ class SlotRun {
         }
         this.#refusals = 0;
       } catch (error) {
+        this.#task.end('failed');
         const ending = await this.#afterFailure(error);
         if (ending !== undefined) return ending;
       }
@@ -204,11 +209,7 @@ class SlotRun {
           return this.#end('lost', this.#lost(error));
         }
     }
-    note(
-      this.#ctx,
-      'info',
-      `${slotName(this.#job)}: ${(error as ShipperError).message}; trying again`,
-    );
+    note(this.#ctx, 'info', `${(error as ShipperError).message}; trying again`);
     await clock.sleep(Math.min(5000, 500 * 2 ** this.#refusals), signal);
     return undefined;
   }
@@ -222,6 +223,7 @@ class SlotRun {
   }
 
   #end(kind: SlotEnding['kind'], error?: unknown): SlotEnding {
+    this.#task.end(kind === 'reached' ? 'done' : 'failed');
     return {
       kind,
       hasChanged: this.#hasChanged,

@@ -17,9 +17,15 @@ export interface VirtualProcess {
 
 /** See the head of this file. */
 export class VirtualTime {
+  readonly #patienceMs: number;
   #nowMs = Date.UTC(2026, 0, 1);
   #order = 0;
   #sleepers: Sleeper[] = [];
+
+  /** With patience, so long is waited in real time for work that nobody sleeps in: that which reads files. */
+  constructor(patienceMs = 0) {
+    this.#patienceMs = patienceMs;
+  }
 
   get nowMs(): number {
     return this.#nowMs;
@@ -57,7 +63,9 @@ export class VirtualTime {
       if (settled) return work;
       if (isOver()) return undefined;
       if (this.#advance()) idle = 0;
-      else if (++idle > 50) throw new Error('nobody sleeps, and the work does not end');
+      else if (++idle > 50 + this.#patienceMs) {
+        throw new Error('nobody sleeps, and the work does not end');
+      } else if (idle > 50) await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
 
