@@ -59,7 +59,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'node:os': /^(?:system\/|cli\/exit-code\.ts$)/,
   // Computation.
   'node:crypto': /^(?:core|pipeline|registry|system|transport)\//,
-  'node:events': /^(?:core\/own-abort|registry\/undici-exchange)\.ts$/,
+  'node:events': /^core\/own-abort\.ts$/,
   'node:path': /^(?:cli|config|pipeline|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,

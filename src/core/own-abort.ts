@@ -16,8 +16,7 @@ export function ownAbort(signal: AbortSignal): OwnAbort {
   const follow = () => own.abort(interruption(signal));
   if (signal.aborted) follow();
   else {
-    // One listener a follower, each taken back at the end: many are no leak.
-    setMaxListeners(0, signal);
+    expectListeners(signal);
     signal.addEventListener('abort', follow, { once: true });
   }
   return {
@@ -25,4 +24,16 @@ export function ownAbort(signal: AbortSignal): OwnAbort {
     abort: (reason) => own.abort(reason),
     release: () => signal.removeEventListener('abort', follow),
   };
+}
+
+/** Says that many will listen to `signal`, each taking its listener back at the end: that is no leak. */
+export function expectListeners(signal: AbortSignal): void {
+  setMaxListeners(0, signal);
+}
+
+/** A signal that never aborts, for what must come to its end whatever becomes of the run. */
+export function neverAborts(): AbortSignal {
+  const { signal } = new AbortController();
+  expectListeners(signal);
+  return signal;
 }

@@ -1,9 +1,9 @@
 // One HTTP exchange over undici: a body that is being sent, an answer that is being read, one failure that ends both.
 // The low-level handler, not `request()`: only it tells when a request has got its socket, which is when time begins to
 // count, and it lets us pause without a stream in between.
-import { setMaxListeners } from 'node:events';
 import type { Dispatcher } from 'undici';
 import { type Context, interruption } from '../core/context.ts';
+import { expectListeners } from '../core/own-abort.ts';
 import { untilAborted } from '../core/until-aborted.ts';
 import { connectionFailure, connectionTimeout } from './connection.ts';
 import { Dispatchers, type Lane, type ProxyFor } from './dispatchers.ts';
@@ -79,7 +79,7 @@ class UndiciExchange implements Dispatcher.DispatchHandler {
       return;
     }
     // One listener an exchange, each taken back at its end: many are no leak.
-    setMaxListeners(0, this.#ctx.signal);
+    expectListeners(this.#ctx.signal);
     this.#ctx.signal.addEventListener('abort', this.#onAbort);
     const options = {
       origin: url.origin,

@@ -4,6 +4,7 @@ import type { Context } from '../core/context.ts';
 import { narrow } from '../core/context.ts';
 import { messageOf, type Problem, ShipperError } from '../core/errors.ts';
 import { globOf } from '../core/glob.ts';
+import { expectListeners } from '../core/own-abort.ts';
 import { runAll } from '../core/pool.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { RolloutHost } from './host.ts';
@@ -41,6 +42,8 @@ export async function connectFleet(
   connect: Connect,
 ): Promise<Fleet> {
   const choices = choose(environment, request.hosts);
+  // Each host has calls of its own under way.
+  expectListeners(ctx.signal);
   const engines: Engine[] = [];
   const close = async () => {
     for (const engine of engines) await engine[Symbol.asyncDispose]();

@@ -1,6 +1,7 @@
 // A lock that is held: its heart beats, each host on its own, until it is disposed of.
 import { type Context, interruption, note } from '../core/context.ts';
 import { bug, isShipperError, messageOf, ShipperError } from '../core/errors.ts';
+import { expectListeners } from '../core/own-abort.ts';
 import type { FleetLock } from './fleet-lock.ts';
 import {
   holderOf,
@@ -56,6 +57,7 @@ export class HeldLock implements FleetLock {
   constructor(ctx: Context, held: readonly HeldHost[], holding: Holding) {
     // Not the run's signal: a run that was cancelled goes on to a safe point, and holds the lock until then.
     this.#ctx = { ...ctx, signal: this.#stop.signal };
+    expectListeners(this.#stop.signal);
     this.#holding = holding;
     this.#kept = held.map((each) => ({
       ...each,

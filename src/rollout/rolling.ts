@@ -2,6 +2,7 @@
 // does not work is put back at once, whatever becomes of the rollout: what served before serves.
 import { type Context, narrow, note } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
+import { neverAborts } from '../core/own-abort.ts';
 import { runAll } from '../core/pool.ts';
 import { batchesOf, isOverRatio } from './batches.ts';
 import { slotName } from './labels.ts';
@@ -175,7 +176,7 @@ export class Rolling {
       memory: trustOld(work, after),
       ...(isDoubtful ? { gate: { ...usual.gate, monitorMs: this.#watchMs(work, rules) } } : {}),
     };
-    const tools = { ...this.#tools, soft: NEVER };
+    const tools = { ...this.#tools, soft: neverAborts() };
     let ending = await runSlot(this.#inside(work), job, tools);
     // The dead run had asked to stop what is to serve: it is started once more.
     if (isDoubtful && ending.kind === 'failed')
@@ -252,7 +253,6 @@ export class Rolling {
   }
 }
 
-const NEVER = new AbortController().signal;
 /** From the end of a grace period until the engine says that a container has ended. */
 const STOP_MARGIN_MS = 2000;
 

@@ -2,6 +2,7 @@
 // Nothing of a service is touched before every host has its images and a record of what it ran.
 import { type Context, interruption, note } from '../core/context.ts';
 import { isShipperError, messageOf, ShipperError } from '../core/errors.ts';
+import { neverAborts } from '../core/own-abort.ts';
 import { runAll } from '../core/pool.ts';
 import { HOSTS_AT_ONCE, type SkippedHost } from './fleet.ts';
 import type { RolloutHost } from './host.ts';
@@ -130,7 +131,7 @@ class RolloutRun {
 
   constructor(ctx: Context, target: RolloutTarget, tools: RunTools, works: readonly SlotWork[]) {
     this.#ctx = ctx;
-    this.#inside = { ...ctx, signal: new AbortController().signal };
+    this.#inside = { ...ctx, signal: neverAborts() };
     this.#target = target;
     this.#tools = tools;
     this.#works = works;

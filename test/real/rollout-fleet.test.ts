@@ -41,7 +41,7 @@ interface Choice {
 
 /** Serves its version over http until it is asked to stop. */
 function serves(version: string): string {
-  return `mkdir -p /www; echo ${version} > /www/index.html; trap 'exit 0' TERM; httpd -p 80 -h /www; while :; do sleep 0.05; done`;
+  return `mkdir -p /www; echo ${version} > /www/index.html; trap 'exit 0' TERM; httpd -p 80 -h /www; sleep 100000 & wait`;
 }
 
 const QUICK =

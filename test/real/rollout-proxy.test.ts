@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 function configure(version: string): void {
-  const command = `mkdir -p /www; echo ${version} > /www/index.html; trap 'exit 0' TERM; httpd -p 80 -h /www; while :; do sleep 0.05; done`;
+  const command = `mkdir -p /www; echo ${version} > /www/index.html; trap 'exit 0' TERM; httpd -p 80 -h /www; sleep 100000 & wait`;
   writeFileSync(
     join(folder, 'shipper.yaml'),
     `project: shop

@@ -70,7 +70,7 @@ ${more}`,
   );
 }
 
-const SERVES = (version: string) => `echo ${version}; trap exit TERM; while :; do sleep 0.1; done`;
+const SERVES = (version: string) => `echo ${version}; trap exit TERM; sleep 100000 & wait`;
 
 function rollout(): Promise<RolloutReport> {
   return rolloutEnvironment(system, ctx(), { environment: 'staging' }, realParts(system, '0', {}));

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Context } from '../../src/core/context.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import type { ShipperEvent } from '../../src/core/events.ts';
+import { neverAborts } from '../../src/core/own-abort.ts';
 import { type Deployed, type Deployment, deploy, type Seen } from '../../src/rollout/deployment.ts';
 import { takeFleetLock } from '../../src/rollout/fleet-lock.ts';
 import type { RolloutHost } from '../../src/rollout/host.ts';
@@ -159,7 +160,7 @@ export class Model {
   }
 
   #do(run: Run, choose: (known: Known) => RolloutTarget): Promise<Deployed | undefined> {
-    const { process = this.time.process(), signal = new AbortController().signal } = run;
+    const { process = this.time.process(), signal = neverAborts() } = run;
     const ctx: Context = {
       report: (event) => void this.events.push(event),
       signal,
