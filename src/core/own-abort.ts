@@ -13,16 +13,18 @@ export interface OwnAbort {
 /** Follows `signal` until it is released; its reason is what to throw then. */
 export function ownAbort(signal: AbortSignal): OwnAbort {
   const own = new AbortController();
-  const follow = () => own.abort(interruption(signal));
-  if (signal.aborted) follow();
-  else {
-    // One listener a follower, each taken back at the end: many are no leak.
-    setMaxListeners(0, signal);
-    signal.addEventListener('abort', follow, { once: true });
+  const release = onAbort(signal, () => own.abort(interruption(signal)));
+  return { signal: own.signal, abort: (reason) => own.abort(reason), release };
+}
+
+/** Calls `listener` once `signal` has aborted, at once where it has. Returns how to take it back, which everybody has to. */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) {
+    listener();
+    return () => undefined;
   }
-  return {
-    signal: own.signal,
-    abort: (reason) => own.abort(reason),
-    release: () => signal.removeEventListener('abort', follow),
-  };
+  // One listener a follower, each taken back at the end: many are no leak.
+  setMaxListeners(0, signal);
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
 }
