@@ -1,14 +1,21 @@
 // One log-in for each host over a real sshd, however many calls there are (decision 25).
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectEngine } from '../../src/engine/client.ts';
+import type { SshEndpoint } from '../../src/engine/dial-stdio.ts';
 import { nodeClock, nodeSystem } from '../../src/system/node.ts';
 import type { System } from '../../src/system/system.ts';
 import { type Fleet, startFleet } from './support/fleet.ts';
 
-const HOST = { kind: 'ssh', host: 'h1', user: undefined, port: undefined, socketPath: undefined };
+const HOST: SshEndpoint = {
+  kind: 'ssh',
+  host: 'h1',
+  user: undefined,
+  port: undefined,
+  socketPath: undefined,
+};
 
 describe('an engine over ssh', () => {
   let fleet: Fleet;
@@ -28,22 +35,19 @@ describe('an engine over ssh', () => {
     clock: nodeClock(),
     scope: {},
   });
-  const connect = () => connectEngine(HOST as never, systemOf(fleet, folder));
+  const connect = () => connectEngine(HOST, systemOf(fleet, folder));
   const logIns = () => fleet.hosts[0].engine.logs().split('Accepted publickey').length - 1;
 
   it('logs in once for many calls at once and streams beside them', async () => {
     const before = logIns();
     const ctx = context();
     const abort = new AbortController();
-    const { containers, ...engine } = connect();
     const client = connect();
-    expect(engine).toBeDefined();
     const streams = Array.from({ length: 4 }, async () => {
       for await (const _ of client.containers.events({ ...ctx, signal: abort.signal }, {})) break;
     });
     const calls = Array.from({ length: 30 }, () => client.containers.list(ctx));
     expect(await Promise.all(calls)).toHaveLength(30);
-    expect(containers).toBeDefined();
     expect(logIns() - before).toBe(1);
     expect(readdirSync(folder)).toHaveLength(1);
     abort.abort();
@@ -72,7 +76,7 @@ describe('an engine over ssh', () => {
     const client = connect();
     const ctx = context();
     const abort = new AbortController();
-    const streams = Array.from({ length: 14 }, async () => {
+    const streams = Array.from({ length: 11 }, async () => {
       for await (const _ of client.containers.events({ ...ctx, signal: abort.signal }, {})) break;
     });
     await client.containers.list(ctx);
@@ -85,17 +89,14 @@ describe('an engine over ssh', () => {
   }, 60_000);
 
   it('says in ssh’s own words why it cannot connect', async () => {
-    const client = connectEngine(
-      { ...HOST, host: 'h1', port: 1 } as never,
-      systemOf(fleet, folder),
-    );
+    const client = connectEngine({ ...HOST, port: 1 }, systemOf(fleet, folder));
     const calls = [1, 2, 3].map(() => client.containers.list(context()));
     for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
       expect(reason).toMatchObject({ code: 'ENGINE_UNREACHABLE' });
       expect(reason.message).toMatch(/port 1: Connection refused/);
     }
     await client[Symbol.asyncDispose]();
-    expect(existsSync(folder) && readdirSync(folder)).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
   }, 60_000);
 });
 
