@@ -13,17 +13,19 @@ export interface OwnAbort {
 /** Follows `signal` until it is released; its reason is what to throw then. */
 export function ownAbort(signal: AbortSignal): OwnAbort {
   const own = new AbortController();
-  const follow = () => own.abort(interruption(signal));
-  if (signal.aborted) follow();
-  else {
-    expectListeners(signal);
-    signal.addEventListener('abort', follow, { once: true });
+  const release = onAbort(signal, () => own.abort(interruption(signal)));
+  return { signal: own.signal, abort: (reason) => own.abort(reason), release };
+}
+
+/** Calls `listener` once `signal` has aborted, at once where it has. Returns how to take it back, which everybody has to. */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) {
+    listener();
+    return () => undefined;
   }
-  return {
-    signal: own.signal,
-    abort: (reason) => own.abort(reason),
-    release: () => signal.removeEventListener('abort', follow),
-  };
+  expectListeners(signal);
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
 }
 
 /** Says that many will listen to `signal`, each taking its listener back at the end: that is no leak. */

@@ -5,23 +5,26 @@ import { inspect } from 'node:util';
 import { DialStdioAgent, type SshSystem } from './dial-stdio.ts';
 import type { Endpoint, TlsMaterial } from './endpoint.ts';
 
-/** The agent for `endpoint`. Destroy it when done: only the one for ssh keeps connections open. */
-export function agentFor(endpoint: Endpoint, system: SshSystem): Agent {
-  return quiet(makeAgent(endpoint, system));
+/** Idle connections that are kept: as many as there are calls at once. One that rests for `timeout` is closed. */
+const KEEP = { keepAlive: true, maxFreeSockets: 4, timeout: 30_000 } as const;
+
+/** An agent, and how to end all that it keeps. */
+export interface Connections {
+  readonly agent: Agent;
+  close(): Promise<void>;
 }
 
-function makeAgent(endpoint: Endpoint, system: SshSystem): Agent {
-  switch (endpoint.kind) {
-    case 'unix':
-    case 'npipe':
-      return new Agent({ keepAlive: false });
-    case 'ssh':
-      return new DialStdioAgent(endpoint, system);
-    case 'tcp':
-      return endpoint.tls === undefined
-        ? new Agent({ keepAlive: false })
-        : new TlsAgent({ keepAlive: false, ...tlsOptions(endpoint.tls) });
+/** The agent for `endpoint`. Close it when done: it keeps connections open. */
+export function connectionsTo(endpoint: Endpoint, system: SshSystem): Connections {
+  if (endpoint.kind === 'ssh') {
+    const agent = quiet(new DialStdioAgent(endpoint, system));
+    return { agent, close: () => agent.close() };
   }
+  const tls = endpoint.kind === 'tcp' ? endpoint.tls : undefined;
+  const agent = quiet(
+    tls === undefined ? new Agent(KEEP) : new TlsAgent({ ...KEEP, ...tlsOptions(tls) }),
+  );
+  return { agent, close: async () => agent.destroy() };
 }
 
 function tlsOptions(tls: TlsMaterial): Readonly<Record<string, string | boolean>> {
@@ -34,6 +37,6 @@ function tlsOptions(tls: TlsMaterial): Readonly<Record<string, string | boolean>
 }
 
 /** docker-modem runs `util.inspect` over every request's options, to any depth: sockets, buffers, keys. */
-function quiet(agent: Agent): Agent {
+function quiet<T extends Agent>(agent: T): T {
   return Object.assign(agent, { [inspect.custom]: () => 'Agent' });
 }

@@ -196,7 +196,7 @@ class ApiEngine implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#session.close();
+    await this.#session.close();
   }
 
   /** Below API 1.48 an engine has one platform of each image: then it must be the wanted one. */

@@ -1,23 +1,24 @@
 // HTTP through `ssh HOST docker system dial-stdio`, as the docker command does it (docker/cli, connhelper.go): the
 // system's own ssh brings ssh_config, agent, jump hosts and known_hosts.
-import { Agent, type ClientRequest } from 'node:http';
+import { Agent } from 'node:http';
 import { Duplex } from 'node:stream';
 import { ShipperError } from '../core/errors.ts';
 import type { Clock } from '../core/events.ts';
-import type { System } from '../system/system.ts';
 import type { Endpoint } from './endpoint.ts';
+import { type MasterSystem, SshMaster } from './ssh-master.ts';
 
 /** The ssh kind of endpoint. */
 export type SshEndpoint = Extract<Endpoint, { readonly kind: 'ssh' }>;
 
 /** What starting an ssh needs of the machine. */
-export type SshSystem = Pick<System, 'spawnDuplex' | 'clock'>;
+export type SshSystem = MasterSystem;
 
 /** Arguments of `ssh` for an endpoint. */
 export function sshArguments(endpoint: SshEndpoint): readonly string[] {
   const { user, port, host, socketPath } = endpoint;
   return [
-    ...['-o', 'ConnectTimeout=30', '-T'],
+    // A host that says nothing for 45 s is lost.
+    ...['-o', 'ConnectTimeout=30', '-o', 'ServerAliveInterval=15', '-T'],
     ...(user === undefined ? [] : ['-l', user]),
     ...(port === undefined ? [] : ['-p', String(port)]),
     // Whatever the host is called, it is no option.
@@ -33,30 +34,46 @@ function shellWord(word: string): string {
 }
 
 /**
- * An agent whose connections are ssh programs. It keeps an idle one for the next request, because each takes a log-in;
- * `destroy` ends them.
+ * An agent whose connections are ssh programs, all of them channels of one where that can be. It keeps a few idle ones for the
+ * next requests; `destroy` ends them, and `close` the one that carries them.
  */
 export class DialStdioAgent extends Agent {
-  readonly #endpoint: SshEndpoint;
   readonly #system: SshSystem;
+  readonly #master: SshMaster;
 
   constructor(endpoint: SshEndpoint, system: SshSystem) {
     super({ keepAlive: true, maxFreeSockets: 2 });
-    this.#endpoint = endpoint;
     this.#system = system;
+    this.#master = new SshMaster(sshArguments(endpoint), system);
   }
 
-  override createConnection(): Duplex {
-    const program = this.#system.spawnDuplex('ssh', sshArguments(this.#endpoint));
-    return new ProgramConnection(program, this.#system.clock);
+  override createConnection(
+    _options: unknown,
+    connected: (error: Error | null, connection: Duplex) => void,
+  ): undefined {
+    void this.#connect(connected);
   }
 
-  // Agent's own two speak to a network socket, and a program's pipes are none.
+  async close(): Promise<void> {
+    this.destroy();
+    await this.#master.close();
+  }
+
+  // Agent's own speaks to a network socket, and a program's pipes are none.
   override keepSocketAlive(socket: Duplex): boolean {
     return !socket.destroyed && socket.writable;
   }
 
-  override reuseSocket(_socket: Duplex, _request: ClientRequest): void {}
+  async #connect(connected: (error: Error | null, connection: Duplex) => void): Promise<void> {
+    try {
+      const args = await this.#master.channel();
+      const program = this.#system.spawnDuplex('ssh', args);
+      connected(null, new ProgramConnection(program, this.#system.clock));
+    } catch (error) {
+      // With an error Node looks at nothing else.
+      connected(programFailure(error as Error), undefined as unknown as Duplex);
+    }
+  }
 }
 
 /** How long a program that has closed its output may take to end and say why. */
@@ -85,6 +102,11 @@ class ProgramConnection extends Duplex {
       this.#closed.abort();
       if (!program.readableEnded) this.destroy();
     });
+  }
+
+  /** What Agent calls when it takes an idle connection again. */
+  ref(): this {
+    return this;
   }
 
   override _read(): void {

@@ -5,6 +5,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Context } from '../core/context.ts';
 import { interruption } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
+import { onAbort } from '../core/own-abort.ts';
 import { connectionFailure, type Doing, failure, type Refusal, timeout } from './failures.ts';
 
 /** How long an engine may do nothing, in milliseconds. */
@@ -35,6 +36,8 @@ export class Exchange {
   #watch: { limitMs: number; since: number } | undefined;
   #settle: { resolve(answer: IncomingMessage): void; reject(reason: unknown): void };
   #receivedBytes = 0;
+  #isCut = false;
+  #release: () => void = () => undefined;
 
   constructor(ctx: Context, doing: Doing, patience: Patience) {
     this.doing = doing;
@@ -45,14 +48,19 @@ export class Exchange {
       this.#settle = { resolve, reject };
     });
     this.response.catch(() => undefined);
-    if (ctx.signal.aborted) this.fail(interruption(ctx.signal));
-    else ctx.signal.addEventListener('abort', this.#onAbort);
+    this.#release = onAbort(ctx.signal, () => this.fail(interruption(ctx.signal)));
     void this.#keepWatch();
   }
 
   /** Why the exchange failed, undefined as long as it has not. */
   get reason(): unknown {
     return this.#reason;
+  }
+
+  /** Whether it failed because the connection, which had been idle, was closed from the other side: nothing was done. */
+  get isStale(): boolean {
+    const isUnanswered = this.#reason !== undefined && this.#answer === undefined;
+    return isUnanswered && this.#isCut && this.#request?.reusedSocket === true;
   }
 
   /** Whether it is over, well or badly. */
@@ -66,7 +74,9 @@ export class Exchange {
     // Once there is an answer, its own end tells whether the exchange went well: an engine may refuse or finish
     // before it has read all of our body, and then close the connection on our next chunk.
     request.on('error', (error) => {
-      if (this.#answer === undefined) this.fail(error);
+      if (this.#answer !== undefined) return;
+      this.#isCut = !this.isOver;
+      this.fail(error);
     });
     request.on('response', (answer) => {
       this.#answer = answer;
@@ -252,12 +262,10 @@ export class Exchange {
     }
   }
 
-  readonly #onAbort = () => this.fail(interruption(this.#ctx.signal));
-
   #end(): void {
     if (this.isOver) return;
     this.#ended.abort();
-    this.#ctx.signal.removeEventListener('abort', this.#onAbort);
+    this.#release();
     this.#destroy();
   }
 

@@ -80,7 +80,7 @@ const PULL_FAILURES: readonly (readonly [ErrorCode, RegExp])[] = [
   ['NO_SPACE', /no space left on device|disk quota exceeded/i],
   [
     'UNAUTHORIZED',
-    /unauthorized|authentication required|no basic auth|access (?:to the resource is |forbidden|.*)denied|denied:|403 forbidden|401/i,
+    /unauthorized|authentication required|no basic auth|access .*denied|denied:|403 forbidden|\b401\b/i,
   ],
   [
     'NOT_FOUND',
@@ -88,7 +88,7 @@ const PULL_FAILURES: readonly (readonly [ErrorCode, RegExp])[] = [
   ],
 ];
 const PASSING =
-  /timeout|timed out|connection re(?:set|fused)|unexpected EOF|: EOF|temporary failure|server misbehaving|toomanyrequests|429|50[0234]|no route to host|TLS handshake/i;
+  /timeout|timed out|connection re(?:set|fused)|unexpected EOF|: EOF|temporary failure|server misbehaving|toomanyrequests|\b(?:429|50[0234])\b|no route to host|TLS handshake/i;
 
 /** The failure of a pull under the code of its cause. */
 function pullFailure(error: unknown): unknown {

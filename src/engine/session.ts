@@ -1,12 +1,13 @@
 // A session with one engine: the API version that both speak, what the engine is, and the start of every exchange.
-import type { Agent, IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Context, throwIfAborted } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type Gate, gate } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
-import { agentFor } from './agents.ts';
+import { type Connections, connectionsTo } from './agents.ts';
 import { infoOf, versionOf } from './answers.ts';
+import type { SshSystem } from './dial-stdio.ts';
 import { describeEndpoint, type Endpoint } from './endpoint.ts';
 import type { EngineFacts } from './engine.ts';
 import { Exchange, type Patience } from './exchange.ts';
@@ -27,8 +28,8 @@ export interface EngineOptions extends Partial<Patience> {
   readonly apiVersion?: string;
 }
 
-/** What an engine needs of the machine. */
-export type EngineSystem = Pick<System, 'env' | 'spawnDuplex' | 'clock'>;
+/** What an engine needs of the machine; over ssh there is one log-in for all connections where it is a whole `System`. */
+export type EngineSystem = Pick<System, 'env'> & SshSystem;
 
 /** One call, before it becomes a request. */
 export interface Call extends RequestLine {
@@ -61,7 +62,7 @@ export class Session {
   readonly facts: Once<EngineFacts>;
   readonly #endpoint: Endpoint;
   readonly #text: string;
-  readonly #agent: Agent;
+  readonly #connections: Connections;
   readonly #wantedApi: string | undefined;
   readonly #gate: Gate = gate(ORDINARY_CALLS);
   #modem: Promise<Modem> | undefined;
@@ -69,7 +70,7 @@ export class Session {
   constructor(endpoint: Endpoint, system: EngineSystem, options: EngineOptions) {
     this.#endpoint = endpoint;
     this.#text = describeEndpoint(endpoint);
-    this.#agent = agentFor(endpoint, system);
+    this.#connections = connectionsTo(endpoint, system);
     this.patience = {
       idleMs: options.idleMs ?? seconds(system, 'SHIPPER_ENGINE_IDLE_SECONDS') ?? PATIENCE.idleMs,
       thinkMs:
@@ -88,7 +89,7 @@ export class Session {
     const path = `${basePath}${prefix}${call.path}`;
     const exchange = new Exchange(ctx, this.doing(call, path), this.patience);
     try {
-      this.#modem ??= openModem(this.#endpoint, this.#agent);
+      this.#modem ??= openModem(this.#endpoint, this.#connections.agent);
       const modem = await this.#modem;
       await modem.start({ ...call, path }, (request) => exchange.attach(request));
       return exchange;
@@ -120,7 +121,13 @@ export class Session {
     return call.isLong === true ? run() : this.#gate(run);
   }
 
-  async #request(ctx: Context, call: Call, limitMs: number, capBytes: number): Promise<Answer> {
+  async #request(
+    ctx: Context,
+    call: Call,
+    limitMs: number,
+    capBytes: number,
+    isRetry = false,
+  ): Promise<Answer> {
     const { json, accepts } = call;
     const line = json === undefined ? call : { ...call, isJson: true };
     const exchange = await this.open(ctx, line);
@@ -129,9 +136,12 @@ export class Session {
       const answer = await expectSuccess(exchange, accepts);
       const text = (await exchange.readAll(capBytes, limitMs)).toString('utf8');
       return { status: answer.statusCode ?? 0, headers: answer.headers, text };
+    } catch (error) {
+      if (isRetry || call.method !== 'GET' || !exchange.isStale) throw error;
     } finally {
       exchange.close();
     }
+    return this.#request(ctx, call, limitMs, capBytes, true);
   }
 
   /** Like {@link request}, for an answer that is a JSON object. */
@@ -141,9 +151,9 @@ export class Session {
     throw failure(this.doing(call, call.path), 'the answer is not a JSON object');
   }
 
-  /** Ends idle connections. */
-  close(): void {
-    this.#agent.destroy();
+  /** Ends all connections. */
+  close(): Promise<void> {
+    return this.#connections.close();
   }
 
   async #negotiate(ctx: Context): Promise<string> {

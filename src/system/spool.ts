@@ -121,7 +121,7 @@ function sweep(system: System, folder: string, prefix: string): Promise<void> {
  * `prefix`. What a live run has is never touched.
  */
 export async function removeLeftovers(
-  system: System,
+  system: Pick<System, 'clock' | 'files'>,
   folder: string,
   prefix: string,
   kind: 'file' | 'directory',
@@ -138,7 +138,7 @@ export async function removeLeftovers(
 }
 
 async function sweepOne(
-  system: System,
+  system: Pick<System, 'clock' | 'files'>,
   path: string,
   tag: string,
   kind: 'file' | 'directory',

@@ -12,7 +12,9 @@ export interface TempFolder extends AsyncDisposable {
 }
 
 /** Makes a folder in TMPDIR, after removing those that dead runs left there. */
-export async function createTempFolder(system: System): Promise<TempFolder> {
+export async function createTempFolder(
+  system: Pick<System, 'clock' | 'files' | 'tmpdir' | 'random'>,
+): Promise<TempFolder> {
   const { files, tmpdir } = system;
   await removeLeftovers(system, tmpdir, PREFIX, 'directory');
   const path = `${tmpdir}/${PREFIX}-${files.owner.tag}-${system.random(6)}.tmp`;

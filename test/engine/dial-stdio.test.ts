@@ -31,7 +31,7 @@ function dialProgram(socketPath: string): Duplex {
 }
 
 describe('sshArguments()', () => {
-  const BEGIN = ['-o', 'ConnectTimeout=30', '-T'];
+  const BEGIN = ['-o', 'ConnectTimeout=30', '-o', 'ServerAliveInterval=15', '-T'];
   const END = ['system', 'dial-stdio'];
   const ROWS: readonly (readonly [Partial<SshEndpoint>, readonly string[]])[] = [
     [{}, [...BEGIN, '--', 'h', 'docker', ...END]],

@@ -70,7 +70,8 @@ export class Reply {
     response.writeHead(200);
     response.flushHeaders();
     let sent = 0;
-    for await (const chunk of chunks) {
+    const body = fault?.kind === 'body' ? [fault.bytes] : chunks;
+    for await (const chunk of body) {
       if (fault?.kind === 'cut' && sent + chunk.length > fault.afterBytes) break;
       await write(response, chunk);
       sent += chunk.length;
