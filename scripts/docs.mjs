@@ -176,11 +176,16 @@ const EXIT_CODES = [
   ['0', 'done; `verify`: the same'],
   ['1', 'failed, nothing was changed, no tag has moved; `verify`: could not be compared'],
   ['2', 'the command line, the configuration, a reference or the environment is wrong'],
-  ['3', 'some of several results are in place and the rest failed: the message says which'],
+  [
+    '3',
+    'some of several results are in place and the rest failed: the last lines say which, and what mends it',
+  ],
   [
     '4',
     '`flatten`: a gate or policy is not met (`--max-size`, `--min-saving`, `--attestations fail`), or `--verify` found a difference; `verify`: different',
   ],
+  ['5', 'somebody else holds the lock of the environment, or it was lost on the way'],
+  ['6', 'done, except hosts that were left out by permission (`--skip-unreachable`)'],
   ['129, 130, 143', 'interrupted by SIGHUP, SIGINT, SIGTERM; temporary files are gone'],
 ];
 

@@ -166,7 +166,8 @@ describe('command lines', () => {
       .slice(words.indexOf('shipper') + 1)
       .filter((word) => !/^(?:\d?>|<)/.test(word))
       .map((word) => word.replace(/^(['"])(.*)\1$/, '$2').replaceAll('"', ''));
-    const program = createProgram({ print: () => {}, helpColumns: 80, start: async () => {} });
+    const host = { print: () => {}, helpColumns: 80, argv, start: async () => {} };
+    const program = createProgram(host);
     const parsed = program.parseAsync(argv, { from: 'user' });
     if (argv.includes('--help') || argv[0] === 'help') return;
     await parsed;
