@@ -1,6 +1,7 @@
 // The life of a container: made, started, stopped, removed. What counts as success is orchestration 5.1.
 import { type Context, note } from '../core/context.ts';
 import { isShipperError } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import { tidy } from '../core/tidy.ts';
 import { containerOf, listedContainerOf } from './container-answers.ts';
 import {
@@ -64,7 +65,7 @@ export function lifecycleCalls(session: Session): Lifecycle {
         },
         containerOf,
       ),
-    create: (ctx, name, spec) => create(session, ctx, name, spec),
+    create: (ctx, name, spec, { platform } = {}) => create(session, ctx, name, spec, platform),
     start: (ctx, container) => start(session, ctx, container),
     stop: (ctx, container, graceMs) => stop(session, ctx, container, graceMs),
     restart: async (ctx, container, graceMs) => {
@@ -99,13 +100,14 @@ async function create(
   ctx: Context,
   name: string,
   spec: ContainerSpec,
+  platform: string | undefined,
 ): Promise<string> {
   const call = {
     method: 'POST',
     path: '/containers/create',
     action: doingTo('create', name),
     image: spec.Image,
-    query: { name },
+    query: { name, ...given({ platform }) },
     json: spec,
   } as const;
   let answer: ReturnType<typeof parseObject>;

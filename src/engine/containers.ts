@@ -204,8 +204,16 @@ export interface Containers {
   list(ctx: Context, labels?: readonly string[]): Promise<readonly ListedContainer[]>;
   /** By id or name; undefined when there is none. */
   inspect(ctx: Context, container: string): Promise<EngineContainer | undefined>;
-  /** Returns the id. Fails with `CONFLICT` where the name is in use, `NOT_FOUND` where the image is not there. */
-  create(ctx: Context, name: string, spec: ContainerSpec): Promise<string>;
+  /**
+   * Returns the id. Fails with `CONFLICT` where the name is in use, `NOT_FOUND` where the image is not there, or not for
+   * `platform` (`os/architecture[/variant]`; default the engine's own).
+   */
+  create(
+    ctx: Context,
+    name: string,
+    spec: ContainerSpec,
+    options?: { readonly platform?: string },
+  ): Promise<string>;
   /** No error when it runs already. A port that is in use is an `ENGINE` error, and the container stays `created`. */
   start(ctx: Context, container: string): Promise<void>;
   /** Waits until it is stopped: its signal, then after `graceMs` SIGKILL. No error when it is stopped, or gone. */

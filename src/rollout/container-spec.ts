@@ -1,6 +1,7 @@
 // From the words of Compose to the body of `POST /containers/create`, as `docker compose` makes it (compose
 // pkg/compose/create.go). Pure. What a service does not say is left to the image and the engine.
 import type { ContainerChoice, HealthcheckChoice, ServiceChoice } from '../config/service-types.ts';
+import { ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
 import type { ContainerSpec } from '../engine/containers.ts';
 import { hostConfig } from './host-config.ts';
@@ -28,10 +29,11 @@ export interface MadeSpec extends Pick<JoinedNetworks, 'moreNetworks'> {
 export function containerSpec(choice: SpecChoice): MadeSpec {
   const { service, image, environment, networks } = choice;
   const { container } = service;
+  requireOwnCommand(service.name, container);
   const joined = joinedNetworks(service.name, container, networks);
   const spec: ContainerSpec = {
     Image: image,
-    ...own(container, environment),
+    ...own(service.name, container, environment),
     Labels: container.labels,
     HostConfig: { ...hostConfig(choice), ...joined.hostConfig },
     ...given({ NetworkingConfig: joined.networkingConfig }),
@@ -40,11 +42,15 @@ export function containerSpec(choice: SpecChoice): MadeSpec {
 }
 
 /** What concerns the process: `ContainerConfig` of the API. */
-function own(container: ContainerChoice, environment: Readonly<Record<string, string>>) {
+function own(
+  service: string,
+  container: ContainerChoice,
+  environment: Readonly<Record<string, string>>,
+) {
   const { command, entrypoint, healthcheck, stopSignal, stopGracePeriodMs, tty, stdinOpen } =
     container;
   const { user, workingDir, hostname, domainname } = container;
-  const ports = exposedPorts(container);
+  const ports = exposedPorts(service, container);
   return given({
     Cmd: command,
     Entrypoint: entrypoint,
@@ -60,6 +66,17 @@ function own(container: ContainerChoice, environment: Readonly<Record<string, st
     Hostname: hostname,
     Domainname: domainname,
   });
+}
+
+/** An engine takes the image's command where it is told an empty one, unless the entry point is told as well. */
+function requireOwnCommand(
+  service: string,
+  { command, entrypoint }: Pick<ContainerChoice, 'command' | 'entrypoint'>,
+): void {
+  if (command?.length !== 0 || (entrypoint ?? []).length > 0) return;
+  const message = `Cannot clear the command of ${service}: an engine takes that of the image then`;
+  const hint = 'write the entrypoint too, or leave the command out';
+  throw new ShipperError('UNSUPPORTED', message, { hint });
 }
 
 /** A health check; nanoseconds, as the API counts them. */

@@ -1,9 +1,17 @@
 // `HostConfig` of a container: what it may take of its host and how it is shut in. Pure.
-import type { ContainerChoice, ResourceChoice } from '../config/service-types.ts';
+import type {
+  ContainerChoice,
+  ResourceChoice,
+  RestartPolicyChoice,
+} from '../config/service-types.ts';
 import { given } from '../core/given.ts';
 import type { SpecChoice } from './container-spec.ts';
+import { devicesOf } from './devices.ts';
+import { filled, some } from './filled.ts';
 import { mountsOf } from './mounts.ts';
+import { namespaceOf } from './namespaces.ts';
 import { portBindings } from './port-bindings.ts';
+import { security } from './security.ts';
 
 /** `HostConfig` without networks. */
 export function hostConfig({ service, volumes }: SpecChoice): Readonly<Record<string, unknown>> {
@@ -12,34 +20,41 @@ export function hostConfig({ service, volumes }: SpecChoice): Readonly<Record<st
   return {
     ...given({ PortBindings: Object.keys(ports).length === 0 ? undefined : ports }),
     ...mountsOf(service.name, container, volumes),
-    RestartPolicy: restartPolicy(container.restart),
-    ...rights(container),
-    ...names(container),
+    RestartPolicy: restartPolicy(container.restart, deploy.restartPolicy),
+    ...rights(service.name, container),
+    ...names(service.name, container),
     ...limits(container, deploy.resources),
+    ...devicesOf(container.devices),
   };
 }
 
-/** `on-failure:3` as the API has it. */
-function restartPolicy(restart: string) {
-  const [name = 'no', count] = restart.split(':');
+/** `on-failure:3` as the API has it; `deploy.restart_policy` counts more, as in Compose. */
+function restartPolicy(restart: string, policy: RestartPolicyChoice | undefined) {
+  const [name = 'no', count] = (policy === undefined ? restart : restartOf(policy)).split(':');
   return {
     Name: name,
     ...given({ MaximumRetryCount: count === undefined ? undefined : Number(count) }),
   };
 }
 
-function rights(container: ContainerChoice) {
+/** `any` is not `always`, which would also start what was stopped on purpose when the engine starts. */
+function restartOf({ condition, maxAttempts }: RestartPolicyChoice): string {
+  if (condition === 'none') return 'no';
+  if (condition === 'any') return 'unless-stopped';
+  return maxAttempts === undefined ? 'on-failure' : `on-failure:${maxAttempts}`;
+}
+
+function rights(service: string, container: ContainerChoice) {
   const { init, readOnly, privileged, capAdd, capDrop, securityOpt, groupAdd } = container;
-  const { devices, deviceCgroupRules, sysctls, storageOptions, annotations } = container;
+  const { deviceCgroupRules, sysctls, storageOptions, annotations } = container;
   return given({
     Init: init,
     ReadonlyRootfs: readOnly ? true : undefined,
     Privileged: privileged ? true : undefined,
     CapAdd: some(capAdd),
     CapDrop: some(capDrop),
-    SecurityOpt: some(securityOpt),
+    ...security(service, securityOpt),
     GroupAdd: some(groupAdd),
-    Devices: some(devices.map(device)),
     DeviceCgroupRules: some(deviceCgroupRules),
     Sysctls: filled(sysctls),
     StorageOpt: filled(storageOptions),
@@ -47,7 +62,7 @@ function rights(container: ContainerChoice) {
   });
 }
 
-function names(container: ContainerChoice) {
+function names(service: string, container: ContainerChoice) {
   const { dns, dnsSearch, dnsOptions, extraHosts, ipc, pid, uts, usernsMode } = container;
   const { cgroup, cgroupParent, runtime, logging } = container;
   return given({
@@ -55,8 +70,8 @@ function names(container: ContainerChoice) {
     DnsSearch: some(dnsSearch),
     DnsOptions: some(dnsOptions),
     ExtraHosts: some(extraHosts),
-    IpcMode: ipc,
-    PidMode: pid,
+    IpcMode: namespaceOf(service, 'ipc', ipc),
+    PidMode: namespaceOf(service, 'pid', pid),
     UTSMode: uts,
     UsernsMode: usernsMode,
     CgroupnsMode: cgroup,
@@ -84,20 +99,4 @@ function limits(container: ContainerChoice, { limits: most, reservations }: Reso
     CpuShares: cpuShares,
     CpusetCpus: cpuset,
   });
-}
-
-/** `/dev/a:/dev/b:rwm`. */
-function device(text: string) {
-  const [host = '', container = host, rights = 'rwm'] = text.split(':');
-  return { PathOnHost: host, PathInContainer: container, CgroupPermissions: rights };
-}
-
-function some<T>(items: readonly T[]): readonly T[] | undefined {
-  return items.length === 0 ? undefined : items;
-}
-
-function filled(
-  record: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> | undefined {
-  return Object.keys(record).length === 0 ? undefined : record;
 }

@@ -1,6 +1,7 @@
 // The networks of a container: the first when it is created, as engines below API 1.44 take only one, the others after. Pure.
 import type { ContainerChoice, NetworkJoin } from '../config/service-types.ts';
 import { given } from '../core/given.ts';
+import { namespaceOf } from './namespaces.ts';
 import type { ReleasedService } from './release.ts';
 
 /** Names in the engine by key. */
@@ -12,18 +13,21 @@ export interface JoinedNetworks extends Pick<ReleasedService, 'moreNetworks'> {
   readonly networkingConfig: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Every container answers to its service's name in networks of their own, as with Compose. */
+/**
+ * Every container answers to its service's name in networks of their own, as with Compose. The network of the highest priority
+ * comes first; of several, the first by its key.
+ */
 export function joinedNetworks(
   service: string,
   { networks, networkMode }: Pick<ContainerChoice, 'networks' | 'networkMode'>,
   names: NetworkNames,
 ): JoinedNetworks {
   const joins = [...networks]
-    .sort((a, b) => b.priority - a.priority)
+    .sort((a, b) => b.priority - a.priority || (a.network < b.network ? -1 : 1))
     .map((join) => [names.get(join.network) ?? join.network, endpoint(service, join)] as const);
   const [first, ...moreNetworks] = joins;
   if (first === undefined) {
-    const hostConfig = given({ NetworkMode: networkMode });
+    const hostConfig = given({ NetworkMode: namespaceOf(service, 'network_mode', networkMode) });
     return { hostConfig, networkingConfig: undefined, moreNetworks: [] };
   }
   return {

@@ -42,7 +42,9 @@ const addition: Check = (value, name) => {
 
 const SERVICE = recordOf({
   name: anyText,
-  image: recordOf({ name: anyText, pinned: anyText, digest: anyText }, ['pinned']),
+  image: recordOf({ name: anyText, pinned: anyText, digest: anyText, platform: anyText }, [
+    ...['pinned', 'platform'],
+  ]),
   spec: containerSpec,
   moreNetworks: listOf(addition),
   specHash: anyText,

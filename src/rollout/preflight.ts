@@ -1,6 +1,7 @@
 // What would make a rollout fail on a host, seen before anything is touched: pure (orchestration 5.7, faults D14, D15).
 import { ShipperError } from '../core/errors.ts';
 import type { ListedContainer } from '../engine/containers.ts';
+import { beyondApi } from './api-fit.ts';
 import { containerName, LABELS, readLabels, slotName } from './labels.ts';
 import type { HostView } from './observe.ts';
 import type { DeployScope, ReleasedService } from './release.ts';
@@ -21,7 +22,11 @@ export function obstacles(
 ): readonly string[] {
   return views.flatMap((view) => {
     const own = works.filter(({ host, goal }) => host === view.host && goal.kind === 'run');
-    return [...nameClashes(scope, view, own), ...portClashes(scope, view, own)];
+    return [
+      ...tooOld(view, own),
+      ...nameClashes(scope, view, own),
+      ...portClashes(scope, view, own),
+    ];
   });
 }
 
@@ -35,6 +40,16 @@ export function requireClear(
   if (found.length === 0) return;
   const message = `Cannot roll out ${scope.environment}, nothing was changed: ${found.join('; ')}`;
   throw new ShipperError('CONFLICT', message);
+}
+
+/** An engine would pass over what it does not know, and the container would not be what the configuration says. */
+function tooOld({ host }: HostView, works: readonly SlotWork[]): readonly string[] {
+  const services = new Set(works.flatMap(({ rules }) => rules.released ?? []));
+  return [...services].flatMap((service) =>
+    beyondApi(service, host.facts.apiVersion).map(
+      (what) => `${service.name}: ${what}, and ${host.name} has ${host.facts.version}`,
+    ),
+  );
 }
 
 function nameClashes(

@@ -15,6 +15,8 @@ export interface ReleasedImage {
   readonly pinned?: string;
   /** Of the manifest or index; of the configuration where there is no manifest. */
   readonly digest: string;
+  /** `os/architecture[/variant]` where the service says so; else each host's own. */
+  readonly platform?: string;
 }
 
 /** A service of a release: what each of its containers is made with. */

@@ -33,24 +33,34 @@ function stepRules(update: UpdateChoice, container: ContainerChoice): StepRules 
 
 /**
  * The order that is wanted, where it is possible: two containers cannot have one port or address of a host at once. Where nothing
- * is said, what is written to is given to one at a time, and everything else starts first.
+ * is said, what is written to is given to one at a time, as are the ports of a host whose network is shared, and everything
+ * else starts first.
  */
 function orderOf(wanted: UpdateOrder | undefined, container: ContainerChoice): UpdateOrder {
   if (isFixed(container)) return 'stop-first';
-  return wanted ?? (writesToHost(container) ? 'stop-first' : 'start-first');
+  const isAlone = writesToHost(container) || container.networkMode === 'host';
+  return wanted ?? (isAlone ? 'stop-first' : 'start-first');
 }
 
 /** Whether a host can only have one of its containers at a time. */
 export function isFixed({ ports, networks, networkMode }: ContainerChoice): boolean {
-  const hasPort = ports.some(({ published }) => /^[1-9]\d*$/.test(published ?? ''));
-  const hasAddress = networks.some((join) => join.ipv4Address ?? join.ipv6Address);
+  const hasPort = ports.some(({ published }) => isOnePort(published));
+  const hasAddress = networks.some(
+    (join) => join.ipv4Address ?? join.ipv6Address ?? join.macAddress,
+  );
   return hasPort || hasAddress || (networkMode === 'host' && ports.length > 0);
+}
+
+/** `8080`, and also `8080-8080`; 0 is any. */
+function isOnePort(published = ''): boolean {
+  const [from = '', to = from] = published.split('-');
+  return from === to && Number(from) > 0;
 }
 
 /** A sentence for each service that asks for start-first and cannot have it. */
 export function orderNotes(services: readonly ServiceChoice[]): readonly string[] {
-  return services.flatMap(({ name, container, deploy }) =>
-    deploy.update.order === 'start-first' && isFixed(container)
+  return services.flatMap(({ name, container, deploy: { update, rollback } }) =>
+    [update.order, rollback.order].includes('start-first') && isFixed(container)
       ? [`${name} stops first: a port or address of its host cannot be had twice`]
       : [],
   );

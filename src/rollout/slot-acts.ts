@@ -1,7 +1,9 @@
 // The steps of a slot carried out: one Engine call each, behind a look at the lock.
 import type { Context } from '../core/context.ts';
 import { bug, isShipperError, ShipperError } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import type { EngineContainer } from '../engine/containers.ts';
+import { specFor } from './api-fit.ts';
 import type { RolloutHost } from './host.ts';
 import { containerName, labelsOf, readLabels, type SlotPlace, slotName } from './labels.ts';
 import type { DeployScope, ReleasedService } from './release.ts';
@@ -93,7 +95,13 @@ async function create(
     const Image = await acts.imageOn(ctx, host, service, isAgain);
     await acts.checkLock(ctx, host);
     const Labels = labelsOf(scope, service, slot.slot, release);
-    await host.engine.containers.create(ctx, name, { ...service.spec, Image, Labels });
+    const spec = specFor({ ...service.spec, Image, Labels }, host.facts.apiVersion);
+    await host.engine.containers.create(
+      ctx,
+      name,
+      spec,
+      given({ platform: service.image.platform }),
+    );
   };
   try {
     await make(false).catch(async (error: unknown) => {

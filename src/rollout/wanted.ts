@@ -1,17 +1,14 @@
 // What an environment is to run, from its configuration: services with their images resolved and their specifications made.
-
-import { parseDotenv } from '../config/dotenv.ts';
 import type { Environment } from '../config/environment-types.ts';
-import type { EnvFile, ServiceChoice } from '../config/service-types.ts';
+import type { ServiceChoice } from '../config/service-types.ts';
 import { type Context, note } from '../core/context.ts';
-import { isShipperError, ShipperError } from '../core/errors.ts';
+import { ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
-import { LIMITS } from '../core/limits.ts';
 import { nearest } from '../core/nearest.ts';
-import type { System } from '../system/system.ts';
 import { containerSpec } from './container-spec.ts';
 import type { Opened, Wanted } from './environment.ts';
 import type { ReleasedImage, ReleasedService } from './release.ts';
+import { securityOptionsOf, variablesOf } from './service-files.ts';
 import { inOrder, orderNotes, serviceRules } from './service-rules.ts';
 import { specHash } from './spec-hash.ts';
 import type { ServiceRules } from './works.ts';
@@ -22,7 +19,7 @@ export type ResolveImage = (ctx: Context, service: ServiceChoice) => Promise<Rel
 /** What the services `names` (default all) are to run. `USAGE` for an unknown name. */
 export async function wantedServices(
   ctx: Context,
-  { system, environment, scope }: Opened,
+  { system, environment, project, scope }: Opened,
   names: readonly string[],
   resolve: ResolveImage,
 ): Promise<Wanted> {
@@ -31,8 +28,10 @@ export async function wantedServices(
   const services: ServiceRules[] = [];
   for (const service of inOrder(chosen)) {
     const image = await resolve(ctx, service);
-    const variables = await environmentOf(system, service);
-    services.push(serviceRules(service, release(environment, service, image, variables)));
+    const variables = await variablesOf(system, service);
+    const securityOpt = await securityOptionsOf(system, project.folder, service);
+    const whole = { ...service, container: { ...service.container, securityOpt } };
+    services.push(serviceRules(service, release(environment, whole, image, variables)));
   }
   const labels = { 'shipper.project': scope.project, 'shipper.env': scope.environment };
   return { services, ...declared(environment, chosen, labels) };
@@ -69,7 +68,8 @@ function release(
     volumes: new Map(environment.volumes.map(({ key, name }) => [key, name])),
   });
   // By its digest, wherever it is pulled from.
-  const hashed = { spec: { ...spec, Image: image.digest }, moreNetworks };
+  const { platform } = image;
+  const hashed = { spec: { ...spec, Image: image.digest }, moreNetworks, ...given({ platform }) };
   return {
     name: service.name,
     image,
@@ -78,34 +78,6 @@ function release(
     specHash: specHash(hashed),
     stopGraceMs: service.container.stopGracePeriodMs,
   };
-}
-
-/** Files first, later ones over earlier ones; then the service's own. */
-async function environmentOf(
-  system: System,
-  { name, container }: ServiceChoice,
-): Promise<Readonly<Record<string, string>>> {
-  const variables: Record<string, string> = {};
-  for (const file of container.envFiles) {
-    for (const [key, value] of await readEnvFile(system, name, file)) variables[key] = value;
-  }
-  return { ...variables, ...container.environment };
-}
-
-async function readEnvFile(
-  { files }: Pick<System, 'files'>,
-  service: string,
-  { path, required }: EnvFile,
-): Promise<ReadonlyMap<string, string>> {
-  try {
-    const bytes = await files.read(path, LIMITS.metadataBytes);
-    return parseDotenv(new TextDecoder().decode(bytes));
-  } catch (error) {
-    if (!isShipperError(error, 'NOT_FOUND')) throw error;
-    if (!required) return new Map();
-    const message = `Cannot read the env_file of ${service}: there is no ${path}`;
-    throw new ShipperError('NOT_FOUND', message, { path, cause: error });
-  }
 }
 
 /** Networks and volumes that `services` use, without those that must be there already. */
