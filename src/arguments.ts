@@ -149,12 +149,12 @@ const ENVIRONMENT: ChecksOf<EnvironmentRequest> = {
   config: text,
   hosts: listOf(text),
   skipUnreachable: whole(0),
+  hostTimeoutMs: whole(1),
 };
 
 const CHANGE: ChecksOf<ChangeRequest> = {
   ...ENVIRONMENT,
   lockWaitMs: whole(0),
-  hostTimeoutMs: whole(1),
 };
 
 const ROLLBACK: ChecksOf<RollbackRequest> = {
@@ -179,7 +179,6 @@ const MOVE: ChecksOf<MoveRequest> = {
   config: text,
   skipUnreachable: whole(0),
   lockWaitMs: whole(0),
-  hostTimeoutMs: whole(1),
   from: text,
   to: text,
   services: listOf(text),

@@ -10,14 +10,15 @@ import type { System } from '../system/system.ts';
 import { connectFleet, type Fleet } from './fleet.ts';
 import type { HookRunner, Images } from './parts.ts';
 import type { DeployScope, NetworkSpecs, ReleasedImage, VolumeSpecs } from './release.ts';
-import type { EnvironmentRequest, RolloutRequest } from './rollout-types.ts';
+import { type EnvironmentRequest, HOST_TIMEOUT_MS, type RolloutRequest } from './rollout-types.ts';
 import type { ServiceRules } from './works.ts';
 
 /** What the caller brings along. */
 export interface RolloutParts {
   /** The version of shipper, for reports. */
   readonly version: string;
-  connect(host: HostChoice): Promise<Engine>;
+  /** An engine that may do nothing for `patienceMs` while it is waited for. */
+  connect(host: HostChoice, patienceMs: number): Promise<Engine>;
   /**
    * What the services of an environment are to run, their images resolved once; those of `images`, by service, are taken as they
    * are. `USAGE` for services that it does not have.
@@ -69,7 +70,9 @@ export async function withEnvironment<T>(
   });
   const { environment } = project;
   if (environment === undefined) throw bug('Cannot go on: the environment was not read');
-  await using fleet = await connectFleet(ctx, environment, request, (host) => parts.connect(host));
+  const { hostTimeoutMs = HOST_TIMEOUT_MS } = request;
+  const connect = (host: HostChoice) => parts.connect(host, hostTimeoutMs);
+  await using fleet = await connectFleet(ctx, environment, request, connect);
   const scope = { project: project.name, environment: environment.name };
   return await work({ system, project, environment, scope, by: whoAsks(system), fleet, parts });
 }

@@ -16,10 +16,10 @@ import { wantedServices } from './wanted.ts';
 export function realParts(system: System, version: string, media: MediaOptions): RolloutParts {
   return {
     version,
-    async connect({ kind, address }) {
+    async connect({ kind, address }, patienceMs) {
       const options = kind === 'context' ? { context: address } : { host: address };
       const { endpoint } = await findEndpoint(system, options);
-      return connectEngine(endpoint, system);
+      return connectEngine(endpoint, system, { idleMs: patienceMs });
     },
     async wanted(ctx, opened, { services = [], report }, images) {
       await using transports = new Transports(system, media);

@@ -12,14 +12,17 @@ export interface EnvironmentRequest extends MediaOptions {
   readonly hosts?: readonly string[];
   /** So many hosts may be out of reach: they are left out and named. Default 0. */
   readonly skipUnreachable?: number;
+  /** How long a host may be out of reach, or not answer a call, before it is given up. Default 60,000. */
+  readonly hostTimeoutMs?: number;
 }
+
+/** The default of `hostTimeoutMs`. */
+export const HOST_TIMEOUT_MS = 60_000;
 
 /** What every command takes that changes an environment. */
 export interface ChangeRequest extends EnvironmentRequest {
   /** How long to wait for a lock that somebody else holds, in milliseconds. Default: `lock_timeout` of the environment. */
   readonly lockWaitMs?: number;
-  /** How long a host may be out of reach before it is given up. Default 60,000. */
-  readonly hostTimeoutMs?: number;
 }
 
 /** A rollout. Everything but the environment is optional. */

@@ -12,12 +12,13 @@ import type { ReleasedImage } from './release.ts';
 import { planOf } from './rollout-plan.ts';
 import { reportOf } from './rollout-report-of.ts';
 import { type RolloutTarget, worksOfTarget } from './rollout-run.ts';
-import type {
-  ChangeRequest,
-  RollbackRequest,
-  RolloutPlan,
-  RolloutReport,
-  RolloutRequest,
+import {
+  type ChangeRequest,
+  HOST_TIMEOUT_MS,
+  type RollbackRequest,
+  type RolloutPlan,
+  type RolloutReport,
+  type RolloutRequest,
 } from './rollout-types.ts';
 import {
   type Known,
@@ -183,8 +184,6 @@ export async function planChange(
   const target = choice(seen);
   return planOf(scope, target, worksOfTarget(target, seen), notes);
 }
-
-const HOST_TIMEOUT_MS = 60_000;
 
 /** Takes the lock, looks, and brings about what is chosen then. */
 export async function changeEnvironment(

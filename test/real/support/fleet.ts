@@ -92,7 +92,13 @@ async function makeNetwork(): Promise<Network> {
   for (let number = 1; number < 250; number += 1) {
     const bridge = `shipfl${number}`;
     // The kernel refuses a name that is taken, so two test runs at once do not share one.
-    if (spawnSync('ip', ['link', 'add', 'name', bridge, 'type', 'bridge']).status !== 0) continue;
+    const add = () =>
+      spawnSync('ip', ['link', 'add', 'name', bridge, 'type', 'bridge']).status === 0;
+    if (!add()) {
+      if (!isLeftover(bridge)) continue;
+      removeNetwork(bridge, number);
+      if (!add()) continue;
+    }
     const net: Network = {
       gateway: `10.214.${number}.254`,
       subnet: `10.214.${number}.0/24`,
@@ -140,6 +146,14 @@ async function addHost(net: Network, bridge: string, index: number): Promise<voi
   await inside('link', 'add', 'name', 'cbr0', 'type', 'bridge');
   await inside('address', 'add', '172.30.0.1/24', 'dev', 'cbr0');
   await inside('link', 'set', 'cbr0', 'up');
+}
+
+/** Nobody is in it any more: whoever made it was killed. */
+function isLeftover(bridge: string): boolean {
+  return [...KINDS.keys()].every((index) => {
+    const pids = spawnSync('ip', ['netns', 'pids', `${bridge}-h${index + 1}`]);
+    return pids.status === 0 && pids.stdout.toString().trim() === '';
+  });
 }
 
 function removeNetwork(bridge: string, number: number): void {
@@ -193,6 +207,8 @@ function prepareSshd(directory: string, address: string): readonly string[] {
       'StrictModes no',
       'UsePAM no',
       'PidFile none',
+      // Else bash reads the .bashrc of whoever runs the tests, which may take seconds.
+      'SetEnv SHLVL=2',
     ].join('\n'),
   );
   writeFileSync(
