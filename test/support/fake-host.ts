@@ -327,20 +327,27 @@ export class FakeHost {
     }
   }
 
-  /** What is left when the machine, or its daemon, comes back: moby daemon/daemon.go, restartmanager.go. */
-  reboot(): void {
-    this.settle();
-    for (const container of this.containers.values()) {
-      if (container.status === 'removing') this.removed(container);
-      if (isAlive(container)) this.#end(container, 137);
-      const { name } = container.policy;
-      const isRevived =
-        name === 'always' ||
-        (name === 'unless-stopped' && !container.isStoppedByHand) ||
-        (name === 'on-failure' && container.exitCode !== 0);
-      if (container.status === 'exited' && isRevived) this.#run(container);
+  /**
+   * What is left when the daemon comes back that was killed while its containers went on: it stops them first, and counts that
+   * as stopped by hand, so that `unless-stopped` does not help (20.10 and 26.1: test/real/daemon-restart.test.ts).
+   */
+  crashDaemon(): void {
+    for (const container of this.running()) this.stop(container);
+    this.reboot();
+  }
+
+  /** What is left when a daemon comes back that was stopped: it has asked its containers to end, not counted as by hand. */
+  restartDaemon(): void {
+    for (const container of this.running()) {
+      const { ignoresStop, stopExitCode = 143 } = this.behaviourOf(container);
+      this.#end(container, ignoresStop === true ? 137 : stopExitCode);
     }
-    this.onChange();
+    this.#revive();
+  }
+
+  /** What is left when the machine comes back that had lost its power. */
+  reboot(): void {
+    this.#revive();
   }
 
   tell(container: FakeContainer, action: string, more: Readonly<Record<string, string>> = {}) {
@@ -358,6 +365,22 @@ export class FakeHost {
     // Two things at one millisecond still have an order.
     const timeNano = `${Math.floor(this.clock.now())}${String(this.events.length % 1e6).padStart(6, '0')}`;
     this.events.push({ type, action, id, attributes, timeNano });
+  }
+
+  /** moby daemon/daemon.go, restartmanager.go. */
+  #revive(): void {
+    this.settle();
+    for (const container of this.containers.values()) {
+      if (container.status === 'removing') this.removed(container);
+      if (isAlive(container)) this.#end(container, 137);
+      const { name } = container.policy;
+      const isRevived =
+        name === 'always' ||
+        (name === 'unless-stopped' && !container.isStoppedByHand) ||
+        (name === 'on-failure' && container.exitCode !== 0);
+      if (container.status === 'exited' && isRevived) this.#run(container);
+    }
+    this.onChange();
   }
 
   #startRefusal(container: FakeContainer): Refusal | undefined {

@@ -73,12 +73,12 @@ export async function startEngine(
   return engine;
 }
 
-/** Ends an engine's dockerd by SIGKILL, as a crash does. */
-export function killDaemon(engine: RunningEngine): void {
+/** Ends an engine's dockerd by SIGKILL, as a crash does, or by another signal. */
+export function killDaemon(engine: RunningEngine, signal: NodeJS.Signals = 'SIGKILL'): void {
   const mark = join(engine.directory, 'dockerd.pid');
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const [program = '', ...args] = commandOf(pid);
-    if (program.endsWith('dockerd') && args.includes(mark)) process.kill(Number(pid), 'SIGKILL');
+    if (program.endsWith('dockerd') && args.includes(mark)) process.kill(Number(pid), signal);
   }
 }
 
