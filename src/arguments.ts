@@ -132,6 +132,7 @@ const SHIP: ChecksOf<ShipRequest> = {
   cache: text,
   noCache: flag,
   pull: flag,
+  builder: text,
 };
 
 /** Throws a TypeError or RangeError that names what of a call of `flatten` is wrong. */

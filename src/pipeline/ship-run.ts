@@ -117,7 +117,11 @@ export class ShipRun implements AsyncDisposable {
   }
 
   async #findBuilder(): Promise<Builder> {
-    this.#builder ??= this.#parts.findBuilder(this.#ctx, mediaOf(this.#job.request));
+    const { project, request } = this.#job;
+    // As with docker buildx, the environment goes before what is written down, and the command line before both.
+    const wanted = request.builder ?? (this.#system.env['BUILDX_BUILDER'] || project.builder);
+    const options = { ...mediaOf(request), ...given({ builder: wanted }) };
+    this.#builder ??= this.#parts.findBuilder(this.#ctx, options);
     const builder = await this.#builder;
     this.#builderName = builder.name;
     return builder;

@@ -248,6 +248,19 @@ describe('failures that pass', () => {
   });
 });
 
+describe('the builder', () => {
+  it('is that of the command line, else of the environment, else of the file', async () => {
+    const yaml = 'registry: REGISTRY/shop\nbuilder: file\nimages:\n  api: { context: ./api }\n';
+    await using place = await shipPlace(yaml);
+    place.write('api/Dockerfile', 'FROM scratch\n');
+    await place.ship();
+    place.changeSystem({ env: { ...place.system.env, BUILDX_BUILDER: 'environment' } });
+    await place.ship({ force: true });
+    await place.ship({ force: true, builder: 'line' });
+    expect(place.builders).toEqual(['file', 'environment', 'line']);
+  });
+});
+
 describe('a registry that takes no push from us', () => {
   const LATE = `
 registry: REGISTRY/shop
