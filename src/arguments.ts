@@ -141,6 +141,7 @@ const SHIP: ChecksOf<ShipRequest> = {
   cache: text,
   noCache: flag,
   pull: flag,
+  builder: text,
 };
 
 const ENVIRONMENT: ChecksOf<EnvironmentRequest> = {

@@ -18,7 +18,7 @@ import type { LoadOptions } from './load.ts';
 import { Problems } from './problems.ts';
 import { readEnvironment } from './read-environment.ts';
 import { readImage, readRegistry } from './read-image.ts';
-import type { Reading } from './reading.ts';
+import { type Reading, text } from './reading.ts';
 import { projectSchema } from './schema/project.ts';
 import { child, type Entry, entriesOf, type Tree, textOf, withEntries } from './tree.ts';
 import type { Project } from './types.ts';
@@ -167,7 +167,7 @@ function readProject(tree: Tree, included: Included, name: string, work: Work): 
     folder: dirname(file),
     files: [file, ...included.files],
     name,
-    ...given({ registry }),
+    ...given({ registry, builder: text(tree, 'builder') }),
     images: read.map(({ image }) => image),
     groups,
     environmentNames: environments.map(([each]) => each),

@@ -17,6 +17,8 @@ export interface Project {
   readonly name: string;
   /** `registry`: the prefix of image names, without a slash at the end. */
   readonly registry?: string;
+  /** `builder`: name of the buildx builder that builds images. */
+  readonly builder?: string;
   /** Images of the file in its order, then those of included files. */
   readonly images: readonly ProjectImage[];
   /** Groups of the file in its order, then those of included files. */

@@ -36,6 +36,8 @@ export interface MakerTools extends StepTools {
   /** The private folder of the run. */
   readonly folder: string;
   builder(): Promise<Builder>;
+  /** Resolves once no registry of the run refuses a push; asked before anything is made. */
+  checkPush(): Promise<void>;
   /** Where an image that is remembered lies; undefined where it lies nowhere any more. */
   find(ctx: Context, selected: Selected, remembered: Remembered): Promise<string | undefined>;
   /** What an image will be published as. */
@@ -146,6 +148,7 @@ export class ImageMaker {
     forms: ReadonlyMap<string, Form>,
     identity: Identity,
   ): Promise<Form> {
+    await this.#tools.checkPush();
     // Before the own turn comes: a parent that is made now needs turns too.
     const parents = await contentsOf(forms);
     if (identity.origin !== undefined) {

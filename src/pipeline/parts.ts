@@ -6,10 +6,10 @@ import type { ShipParts } from './ship.ts';
 export function realParts(system: System, version: string): ShipParts {
   return {
     version,
-    async findBuilder(ctx, media) {
+    async findBuilder(ctx, options) {
       // Images that exist need nothing of what builds.
       const { findBuilder } = await import('./build/find-builder.ts');
-      return findBuilder(system, ctx, media);
+      return findBuilder(system, ctx, options);
     },
   };
 }

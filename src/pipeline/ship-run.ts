@@ -8,13 +8,14 @@ import type { System } from '../system/system.ts';
 import type { Transports } from '../transport/open.ts';
 import type { Builder } from './build/builder.ts';
 import { capsFor } from './caps.ts';
+import { checkPush } from './check-push.ts';
 import { ContextDigests } from './context-digest.ts';
 import { type Delivered, deliver, findRemembered } from './delivery.ts';
 import type { Selected } from './graph.ts';
 import { type Form, ImageMaker, imageFolder, type MakerTools } from './image-maker.ts';
 import type { Memory } from './memory.ts';
 import type { Remembered } from './memory-file.ts';
-import { type PlannedTag, placesOf } from './places.ts';
+import { homesOf, type PlannedTag, placesOf } from './places.ts';
 import { Publisher, type Ready } from './publish.ts';
 import { type Ending, openGates, runImages } from './schedule.ts';
 import type { ShipParts } from './ship.ts';
@@ -50,6 +51,7 @@ export class ShipRun implements AsyncDisposable {
   readonly #notes: string[] = [];
   #builder: Promise<Builder> | undefined;
   #builderName: string | undefined;
+  #mayPush: Promise<void> | undefined;
 
   constructor(system: System, ctx: Context, parts: ShipParts, job: ShipJob) {
     this.#system = system;
@@ -107,6 +109,7 @@ export class ShipRun implements AsyncDisposable {
       version: this.#parts.version,
       folder,
       builder: () => this.#findBuilder(),
+      checkPush: () => this.#checkPush(),
       find: (ctx, selected, remembered) => this.#find(ctx, selected, remembered),
       referenceOf: (image) => byName.get(image)?.references[0] ?? image,
       keep: (resource) => void this.#kept.push(resource),
@@ -114,10 +117,26 @@ export class ShipRun implements AsyncDisposable {
   }
 
   async #findBuilder(): Promise<Builder> {
-    this.#builder ??= this.#parts.findBuilder(this.#ctx, mediaOf(this.#job.request));
+    const { project, request } = this.#job;
+    // As with docker buildx, the environment goes before what is written down, and the command line before both.
+    const wanted = request.builder ?? (this.#system.env['BUILDX_BUILDER'] || project.builder);
+    const options = { ...mediaOf(request), ...given({ builder: wanted }) };
+    this.#builder ??= this.#parts.findBuilder(this.#ctx, options);
     const builder = await this.#builder;
     this.#builderName = builder.name;
     return builder;
+  }
+
+  /** Once in a run, and only where something is made: a run that finds everything there asks for nothing. */
+  #checkPush(): Promise<void> {
+    this.#mayPush ??= this.#askForPush();
+    return this.#mayPush;
+  }
+
+  async #askForPush(): Promise<void> {
+    const homes = homesOf([...this.#job.tags.values()].flat());
+    if (homes.length === 0) return;
+    await checkPush(this.#ctx, await this.#job.transports.registry(), homes);
   }
 
   /** Where what is remembered lies; what is only needed may have been published by an earlier run. */

@@ -29,6 +29,8 @@ export interface ShipRequest extends MediaOptions {
   readonly noCache?: boolean;
   /** Ask registries for newer base images, also where the image does not say so. */
   readonly pull?: boolean;
+  /** Name of a buildx builder. Default: `BUILDX_BUILDER`, else `builder` of the configuration, else the current one. */
+  readonly builder?: string;
 }
 
 /** How a run ended. */

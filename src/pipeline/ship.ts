@@ -3,11 +3,10 @@ import { loadProject } from '../config/load.ts';
 import type { Project } from '../config/types.ts';
 import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
-import type { MediaOptions } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
 import { createTempFolder } from '../system/temp-folder.ts';
 import { Transports } from '../transport/open.ts';
-import type { Builder } from './build/builder.ts';
+import type { Builder, BuilderOptions } from './build/builder.ts';
 import { capsFor } from './caps.ts';
 import { type Selected, selectImages } from './graph.ts';
 import { Memory } from './memory.ts';
@@ -21,7 +20,7 @@ export interface ShipParts {
   /** The version of shipper, for the report and the memory. */
   readonly version: string;
   /** Finds what builds images; asked once, and only where something is built. */
-  findBuilder(ctx: Context, media: MediaOptions): Promise<Builder>;
+  findBuilder(ctx: Context, options: BuilderOptions): Promise<Builder>;
 }
 
 /**

@@ -8,6 +8,7 @@ import { type Referrer, referrerList, tagList } from './lists.ts';
 import { fetchManifest, pushManifest, removeManifest, resolveManifest } from './manifests.ts';
 import type { BlobUpload, FetchedManifest, Registry, Repository } from './registry.ts';
 import { Session, type SessionParts } from './session.ts';
+import { tryUpload } from './try-upload.ts';
 import { sendBlob } from './upload.ts';
 
 /** What a client is made of. */
@@ -95,6 +96,10 @@ class RegistryClient implements Registry {
     } finally {
       this.#uploads.delete(key);
     }
+  }
+
+  checkPush(ctx: Context, repository: Repository): Promise<void> {
+    return tryUpload(this.#session, ctx, repository);
   }
 
   mountBlob(

@@ -69,6 +69,11 @@ export interface Registry extends AsyncDisposable {
     repository: Repository,
     upload: BlobUpload,
   ): Promise<Pick<Descriptor, 'digest' | 'size'>>;
+  /**
+   * Begins an upload and takes it back, in one try each. `UNAUTHORIZED` where the registry says that we may not push to the
+   * repository; other failures say little about that.
+   */
+  checkPush(ctx: Context, repository: Repository): Promise<void>;
   /** Asks the registry to take a blob from another of its repositories; false where it will not, which is no failure. */
   mountBlob(
     ctx: Context,

@@ -99,6 +99,11 @@ export function registryContract(name: string, make: () => Promise<RegistrySubje
       expect((await read('early', BIG)).equals(BIG)).toBe(true);
     });
 
+    it('checkPush() leaves nothing behind, also where the repository is new', async () => {
+      await registry.checkPush(ctx, at('never-pushed'));
+      expect(await registry.resolve(ctx, at('never-pushed'), 'latest')).toBeUndefined();
+    });
+
     it('mountBlob() takes a blob over, where it is', async () => {
       await send('from', BIG, true);
       const { digest } = blobOf(BIG);

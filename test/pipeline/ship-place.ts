@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Context } from '../../src/core/context.ts';
 import { digestOf } from '../../src/core/digest.ts';
 import type { ShipperEvent } from '../../src/core/events.ts';
-import type { Builder, BuildRequest } from '../../src/pipeline/build/builder.ts';
+import type { Builder, BuilderOptions, BuildRequest } from '../../src/pipeline/build/builder.ts';
 import { planShip, shipProject } from '../../src/pipeline/ship.ts';
 import type { ShipPlan, ShipReport, ShipRequest } from '../../src/pipeline/ship-types.ts';
 import type { System } from '../../src/system/system.ts';
@@ -29,6 +29,8 @@ export interface ShipPlace extends AsyncDisposable {
   onEvent: ((event: ShipperEvent) => void) | undefined;
   /** Names of images that were built, in the order in which builds began. */
   readonly built: string[];
+  /** The builders that were asked for by name, run by run. */
+  readonly builders: readonly (string | undefined)[];
   write(name: string, text: string): void;
   ship(request?: ShipRequest, options?: { readonly signal?: AbortSignal }): Promise<ShipReport>;
   plan(request?: ShipRequest): Promise<ShipPlan>;
@@ -68,7 +70,11 @@ export async function shipPlace(yaml: string, options: ShipPlaceOptions = {}): P
     clock: system.clock,
     scope: {},
   });
-  const findBuilder = async () => fakeBuilder(build ?? (() => 'built=1'), built);
+  const builders: (string | undefined)[] = [];
+  const findBuilder = async (_: Context, { builder }: BuilderOptions) => {
+    builders.push(builder);
+    return fakeBuilder(build ?? (() => 'built=1'), built);
+  };
   const place: ShipPlace = {
     its,
     get system() {
@@ -80,6 +86,7 @@ export async function shipPlace(yaml: string, options: ShipPlaceOptions = {}): P
     events,
     onEvent: undefined,
     built,
+    builders,
     write,
     ship: (request = {}, { signal } = {}) =>
       shipProject(system, contextOf(signal), request, { version: '1.2.3', findBuilder }),

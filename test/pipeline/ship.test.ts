@@ -248,6 +248,58 @@ describe('failures that pass', () => {
   });
 });
 
+describe('the builder', () => {
+  it('is that of the command line, else of the environment, else of the file', async () => {
+    const yaml = 'registry: REGISTRY/shop\nbuilder: file\nimages:\n  api: { context: ./api }\n';
+    await using place = await shipPlace(yaml);
+    place.write('api/Dockerfile', 'FROM scratch\n');
+    await place.ship();
+    place.changeSystem({ env: { ...place.system.env, BUILDX_BUILDER: 'environment' } });
+    await place.ship({ force: true });
+    await place.ship({ force: true, builder: 'line' });
+    expect(place.builders).toEqual(['file', 'environment', 'line']);
+  });
+});
+
+describe('a registry that takes no push from us', () => {
+  const LATE = `
+registry: REGISTRY/shop
+images:
+  api: { context: ./api }
+`;
+
+  it.each([401, 403])('is found out before the first build, by its %i', async (status) => {
+    await using place = await shipPlace(LATE);
+    place.write('api/Dockerfile', 'FROM scratch\n');
+    place.its.fake.fault('upload.start', { kind: 'status', status }, 100);
+    const report = await place.ship();
+    const { address } = place.its.fake;
+    expect([report.outcome, report.images[0]?.error?.code]).toEqual(['failed', 'UNAUTHORIZED']);
+    expect(report.images[0]?.error?.message).toBe(
+      `Cannot push to shop/api at ${address}: POST was answered with ${status}`,
+    );
+    expect(place.built).toEqual([]);
+  });
+
+  it.each([404, 405, 500])('is not taken for one by its %i', async (status) => {
+    await using place = await shipPlace(LATE);
+    place.write('api/Dockerfile', 'FROM scratch\n');
+    place.its.fake.fault('upload.start', { kind: 'status', status }, 1);
+    expect((await place.ship()).outcome).toBe('done');
+    expect(place.built).toEqual(['api']);
+  });
+
+  it('is asked once for each repository, whose upload is taken back', async () => {
+    await using place = await twoImages();
+    await place.ship();
+    const asked = place.its.fake.requests.map(({ operation }) => operation);
+    expect(
+      asked.slice(0, asked.indexOf('blob.get')).filter((each) => each === 'upload.start'),
+    ).toHaveLength(2);
+    expect(asked.filter((each) => each === 'upload.cancel')).toHaveLength(2);
+  });
+});
+
 describe('a full disk', () => {
   it('fails the image that it meets, and nothing is published', async () => {
     await using its = await twoImages();

@@ -19,6 +19,7 @@ export interface ShipFlags extends MediaFlags {
   /** A folder, or false after `--no-cache`. */
   readonly cache?: string | false;
   readonly pull?: boolean;
+  readonly builder?: string;
 }
 
 const WHAT = 'What is done:';
@@ -68,6 +69,13 @@ const COMMON: readonly OptionSpec[] = [
     value: 'folder',
     otherwise: 'for this run only',
   },
+  {
+    flags: '--builder <NAME>',
+    about: 'the buildx builder that builds',
+    group: BUILDS,
+    parse: parseWord,
+    otherwise: 'env BUILDX_BUILDER, else builder of shipper.yaml, else the current one',
+  },
   { flags: '--no-cache', about: 'build every step anew', group: BUILDS },
   { flags: '--pull', about: 'ask registries for newer base images', group: BUILDS },
 ];
@@ -108,6 +116,7 @@ export function shipRequest(
       cache: flags.cache === false ? undefined : flags.cache,
       noCache: flags.cache === false ? true : undefined,
       pull: flags.pull,
+      builder: flags.builder,
     }),
   };
 }

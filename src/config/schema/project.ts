@@ -12,6 +12,9 @@ export const projectSchema: z.ZodObject = mapping(
       'name of the project; default the name of the folder',
     ),
     registry: word.describe('prefix of every image name below: `registry.example.com/shop`'),
+    builder: word.describe(
+      'name of the buildx builder; default `BUILDX_BUILDER`, else the current one of `docker buildx use`',
+    ),
     images: named(imageSchema).describe('images by name'),
     groups: named(listOf(word)).describe('names for several images or groups'),
     include: listOf(word).describe(

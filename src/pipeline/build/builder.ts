@@ -59,4 +59,6 @@ export interface Builder extends AsyncDisposable {
 export interface BuilderOptions extends MediaChoice {
   /** Default `auto`: buildx where the docker command has it and its engine takes named contexts, else classic. */
   readonly kind?: 'auto' | 'buildx' | 'classic';
+  /** Name of a buildx builder, which then has to be there. Default: the current one, or that of `BUILDX_BUILDER`. */
+  readonly builder?: string;
 }

@@ -36,6 +36,8 @@ const YOUNG_KEYS: readonly (readonly [
 export interface BuildxOptions {
   readonly media: MediaChoice;
   readonly found: FoundBuildx;
+  /** The builder that was asked for by name. */
+  readonly wanted?: string | undefined;
   /** The engine whose store takes the results, where the builder writes no OCI archives. */
   readonly engine: Engine | undefined;
   readonly name: string;
@@ -145,7 +147,9 @@ class BuildxRun {
       noCache: this.#request.noCache === true || this.#build.noCache,
       pull: this.#pull(parents),
     });
-    const call = dockerCall(this.#options.media, ['buildx', 'bake', '--file', '-']);
+    const { media, wanted } = this.#options;
+    const chosen = wanted === undefined ? [] : ['--builder', wanted];
+    const call = dockerCall(media, ['buildx', 'bake', ...chosen, '--file', '-']);
     await this.#refuseUnheard(call, definition);
     const allowed = this.#build.entitlements.map((what) => `--allow=${what}`);
     const metadata = join(folder, 'metadata.json');

@@ -8,16 +8,16 @@ import type { System } from '../../system/system.ts';
 import { Transports } from '../../transport/open.ts';
 import { sweepTemporaryNames } from '../../transport/temporary-names.ts';
 import type { Builder, BuilderOptions } from './builder.ts';
-import { buildxBuilder } from './buildx.ts';
+import { type BuildxOptions, buildxBuilder } from './buildx.ts';
 import { classicBuilder } from './classic.ts';
-import { type FoundBuildx, findBuildx } from './find-buildx.ts';
+import { findBuildx } from './find-buildx.ts';
 
 /** The first engine whose BuildKit takes named contexts. */
 const FIRST_WITH_CONTEXTS = 23;
 
 /**
  * Finds the builder and says which it is. Temporary names that dead runs left in its engine are removed. `UNSUPPORTED`
- * where buildx is asked for and cannot be used; failures of the engine pass through. Dispose it last.
+ * where buildx or a builder of it is asked for and cannot be used; failures of the engine pass through. Dispose it last.
  */
 export async function findBuilder(
   system: System,
@@ -46,15 +46,17 @@ async function withHost(system: System, options: BuilderOptions): Promise<Builde
 async function choose(
   system: System,
   ctx: Context,
-  { kind = 'auto', ...media }: BuilderOptions,
+  { kind = 'auto', builder, ...media }: BuilderOptions,
   transports: Transports,
 ): Promise<Builder> {
-  const found = kind === 'classic' ? 'it was not asked for' : await findBuildx(system, ctx, media);
+  const found =
+    kind === 'classic' ? 'it was not asked for' : await findBuildx(system, ctx, media, builder);
   if (typeof found !== 'string' && found.driver !== 'docker') {
     const name = `buildx ${found.version} (builder ${found.builder}, ${found.driver} driver)`;
-    return buildxBuilder(system, { media, found, engine: undefined, name });
+    return buildxBuilder(system, { media, found, wanted: builder, engine: undefined, name });
   }
-  if (typeof found === 'string' && kind === 'buildx') throw noBuildx(found);
+  const mustBuildx = kind === 'buildx' || builder !== undefined;
+  if (typeof found === 'string' && mustBuildx) throw noBuildx(found, builder);
   const engine = await transports.engine();
   const facts = await engine.facts(ctx);
   await sweepTemporaryNames(system, ctx, engine);
@@ -64,26 +66,25 @@ async function choose(
     return classic;
   }
   if (facts.product === 'podman') {
-    if (kind === 'buildx') throw noBuildx('podman has no BuildKit');
+    if (mustBuildx) throw noBuildx('podman has no BuildKit', builder);
     return classic;
   }
   const hasContexts = Number.parseInt(facts.version, 10) >= FIRST_WITH_CONTEXTS;
-  const buildx = inEngine(system, media, found, engine, facts);
+  const buildx = inEngine(system, { media, found, wanted: builder }, engine, facts);
   return hasContexts || kind === 'buildx' ? buildx : byParents(buildx, classic);
 }
 
 /** Buildx with the BuildKit of an engine, which exports archives where images lie in containerd's store. */
 function inEngine(
   system: System,
-  media: Omit<BuilderOptions, 'kind'>,
-  found: FoundBuildx,
+  chosen: Pick<BuildxOptions, 'media' | 'found' | 'wanted'>,
   engine: Engine,
   { store, version }: EngineFacts,
 ): Builder {
   const isContainerd = store === 'containerd';
   const kept = isContainerd ? 'containerd store' : 'graph-driver store';
-  const name = `buildx ${found.version} (Docker Engine ${version}, ${kept})`;
-  return buildxBuilder(system, { media, found, engine: isContainerd ? undefined : engine, name });
+  const name = `buildx ${chosen.found.version} (Docker Engine ${version}, ${kept})`;
+  return buildxBuilder(system, { ...chosen, engine: isContainerd ? undefined : engine, name });
 }
 
 /** BuildKit for what needs no named context, the classic builder for the rest. */
@@ -103,8 +104,12 @@ function classicName({ product, version }: EngineFacts): string {
   return `the classic builder of ${engine} ${version}`;
 }
 
-function noBuildx(reason: string): ShipperError {
-  return new ShipperError('UNSUPPORTED', `Cannot build with buildx: ${reason}`, {
-    hint: 'Install docker buildx, or leave the choice to shipper',
+function noBuildx(reason: string, builder?: string): ShipperError {
+  const what = builder === undefined ? 'buildx' : `builder ${JSON.stringify(builder)} of buildx`;
+  return new ShipperError('UNSUPPORTED', `Cannot build with ${what}: ${reason}`, {
+    hint:
+      builder === undefined
+        ? 'Install docker buildx, or leave the choice to shipper'
+        : 'See `docker buildx ls`, or leave the choice to shipper',
   });
 }

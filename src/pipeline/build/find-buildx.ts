@@ -38,11 +38,12 @@ export function dockerCall({ context, host }: MediaChoice, args: readonly string
   };
 }
 
-/** The buildx of this machine; a text that says why there is none that can be used. */
+/** The buildx of this machine, with the builder `name` or else its current one; a text that says why there is none that can be used. */
 export async function findBuildx(
   system: System,
   ctx: Context,
   media: MediaChoice,
+  name?: string,
 ): Promise<FoundBuildx | string> {
   const version = await ask(system, ctx, media, ['buildx', 'version']);
   if (typeof version === 'string') return version;
@@ -51,7 +52,11 @@ export async function findBuildx(
   if (number.startsWith('0.') && Number(minor) < FIRST_MINOR) {
     return `docker buildx ${number} is older than 0.${FIRST_MINOR}`;
   }
-  const inspect = await ask(system, ctx, media, ['buildx', 'inspect']);
+  const inspect = await ask(system, ctx, media, [
+    'buildx',
+    'inspect',
+    ...(name === undefined ? [] : ['--builder', name]),
+  ]);
   if (typeof inspect === 'string') return inspect;
   const driver = /^Driver:\s*(\S+)/m.exec(inspect.stdout)?.[1];
   if (inspect.code !== 0 || driver === undefined) {

@@ -89,7 +89,7 @@ export function buildx(driver = 'docker', version = '0.20.1'): NonNullable<FakeD
   return (args) => {
     const words = args.slice(args.indexOf('buildx')).join(' ');
     if (words === 'buildx version') return { stdout: `github.com/docker/buildx v${version} abc\n` };
-    if (words === 'buildx inspect')
+    if (words.startsWith('buildx inspect'))
       return { stdout: `Name:   mine\nDriver: ${driver}\n\nNodes:\n` };
     return { stdout: '' };
   };

@@ -90,6 +90,19 @@ describe('findBuilder()', () => {
     expect(runs[0]?.env).toHaveProperty('DOCKER_CONTEXT', undefined);
   });
 
+  it('asks for the builder that was named, and takes no other', async () => {
+    const { name, runs } = await find(buildx('remote'), { builder: 'farm' });
+    expect(name).toContain('remote driver');
+    expect(runs.map(({ args }) => args.join(' '))).toContainEqual(
+      expect.stringMatching(/buildx inspect --builder farm$/),
+    );
+    expect(await failureOf(find(NONE, { builder: 'farm' }))).toMatchObject({
+      code: 'UNSUPPORTED',
+      message:
+        'Cannot build with builder "farm" of buildx: the docker command cannot be run: there is no such program',
+    });
+  });
+
   it('refuses where buildx was asked for and is not there', async () => {
     expect(await failureOf(find(NONE, { kind: 'buildx' }))).toMatchObject({
       code: 'UNSUPPORTED',
