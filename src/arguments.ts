@@ -179,6 +179,7 @@ const MOVE: ChecksOf<MoveRequest> = {
   ...MEDIA,
   config: text,
   skipUnreachable: whole(0),
+  hostTimeoutMs: whole(1),
   lockWaitMs: whole(0),
   from: text,
   to: text,
