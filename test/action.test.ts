@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { flattenOutputs } from '../src/report/ci.ts';
+import { rolloutOutputs } from '../src/report/rollout-ci.ts';
 import { shipOutputs } from '../src/report/ship-ci.ts';
+import { rolloutReport } from './report/rollout-samples.ts';
 import { flattenReport } from './report/samples.ts';
 import { shipReport } from './report/ship-samples.ts';
 
@@ -58,6 +60,7 @@ describe('the action', () => {
     const left = [
       ...Object.keys(shipOutputs(shipReport(), 'ship.json')),
       ...Object.keys(flattenOutputs(flattenReport())),
+      ...Object.keys(rolloutOutputs(rolloutReport())),
     ];
     expect(Object.keys(ACTION.outputs).sort()).toEqual([...new Set(left)].sort());
     for (const [name, { value }] of Object.entries<{ value: string }>(ACTION.outputs)) {

@@ -9,7 +9,11 @@ import { loadProject, nodeSystem, planShip } from '../src/index.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../examples', import.meta.url));
 
-describe.each(readdirSync(EXAMPLES))('examples/%s', (name) => {
+const projects = readdirSync(EXAMPLES).filter((name) =>
+  existsSync(join(EXAMPLES, name, 'shipper.yaml')),
+);
+
+describe.each(projects)('examples/%s', (name) => {
   const system = { ...nodeSystem(), env: {}, cwd: join(EXAMPLES, name) };
 
   it('has a Dockerfile for every image that is built', async () => {
@@ -67,10 +71,14 @@ describe('the hooks of examples/shop', () => {
   }
 
   it('lead nginx to a container, by its published port or its own address, and away again', () => {
-    expect(run('route.sh', '172.18.0.5 0.0.0.0:32768->8080/tcp')).toBe('server s1:32768;\n');
-    expect(run('route.sh', '172.18.0.6', '2')).toBe('server s1:32768;\nserver 172.18.0.6:8080;\n');
-    expect(run('drain.sh', '')).toBe('server 172.18.0.6:8080;\n');
-    expect(run('drain.sh', '')).toBe('server 172.18.0.6:8080;\n');
+    expect(run('route.sh', '172.18.0.5 0.0.0.0:32768->8080/tcp')).toBe(
+      'server s1:32768 max_fails=0;\n',
+    );
+    expect(run('route.sh', '172.18.0.6', '2')).toBe(
+      'server s1:32768 max_fails=0;\nserver 172.18.0.6:8080 max_fails=0;\n',
+    );
+    expect(run('drain.sh', '')).toBe('server 172.18.0.6:8080 max_fails=0;\n');
+    expect(run('drain.sh', '')).toBe('server 172.18.0.6:8080 max_fails=0;\n');
   });
 
   it('fail where there is no way to it', () => {

@@ -32,7 +32,10 @@ function headLine(report: StatusReport, colours: Colours): string {
   if (current === undefined && slots.length === 0) return `${name}: nothing was rolled out yet`;
   const running = slots.filter(({ state, isCurrent }) => state === 'running' && isCurrent).length;
   const what = current === undefined ? 'no release was committed' : `release ${safe(current)}`;
-  const count = `${running} of ${formatMany(slots.length, 'slot')} as it wants`;
+  const count =
+    slots.length === 0
+      ? 'which has no slots'
+      : `${running} of ${formatMany(slots.length, 'slot')} as it wants`;
   return `${name}: ${what}, ${isMixed ? colours.red(count) : count}`;
 }
 

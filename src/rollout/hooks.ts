@@ -1,7 +1,7 @@
 // The programs of an environment (product.md, "Hooks"): run inside the lock, in the folder of the configuration, with what they
 // may know in their environment and nothing secret in it.
 import type { Environment, Hooks } from '../config/environment-types.ts';
-import { type Context, narrow } from '../core/context.ts';
+import { type Context, narrow, startTask } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { ownAbort } from '../core/own-abort.ts';
 import type { System } from '../system/system.ts';
@@ -96,10 +96,13 @@ async function runHook(
     },
   );
   const what = slotOf(own) ?? scope.environment;
+  const task = startTask(inside, `hook ${NAMES[moment]}`);
+  let isDone = false;
   try {
     const options = { env, cwd: folder, signal: stop.signal, onOut: take, onError: take };
     const code = await system.follow(program, [], options);
-    if (code === 0) return;
+    isDone = code === 0;
+    if (isDone) return;
     const state = code === undefined ? 'it was killed' : `it ended with exit code ${code}`;
     throw failed(NAMES[moment], what, state, last);
   } catch (error) {
@@ -108,6 +111,7 @@ async function runHook(
     if (isShipperError(error, 'INTERRUPTED') || !isShipperError(error)) throw error;
     throw failed(NAMES[moment], what, error.message, last, error);
   } finally {
+    task.finish(isDone ? 'done' : 'failed');
     done.abort();
     stop.release();
   }

@@ -10,6 +10,7 @@ import { takeFleetLock } from './fleet-lock.ts';
 import { type GarbageItem, type KeptItem, planGarbage } from './gc.ts';
 import { hostContents } from './gc-run.ts';
 import type { RolloutHost } from './host.ts';
+import { withAudit } from './journal-changes.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import type { Journal } from './release.ts';
 import { failureOf } from './rollout-report-of.ts';
@@ -102,6 +103,12 @@ async function removed(
   const journals = new JournalKeeper(scope, hosts, journal, checkLock);
   const tools = { scope, hosts, journals, checkLock };
   const gone = await cleanUp(ctx, tools, environment.retain);
+  const count = [...gone.values()].reduce((sum, each) => sum + each.removed.length, 0);
+  if (count > 0) {
+    const at = new Date(ctx.clock.now()).toISOString();
+    const entry = { at, by, action: 'prune', outcome: `${count} removed` };
+    await journals.change(ctx, (journal) => withAudit(journal, entry));
+  }
   return new Map([...gone].map(([host, found]) => [host, { host: host.name, ...found }]));
 }
 

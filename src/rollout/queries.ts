@@ -1,14 +1,16 @@
 // The use cases that look at an environment, and the one that takes a lock from its holder.
-import { type Context, narrow } from '../core/context.ts';
+import { type Context, narrow, note } from '../core/context.ts';
+import { messageOf } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { see } from './deployment.ts';
 import { type Opened, type RolloutParts, withEnvironment } from './environment.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
-import { unlock } from './fleet-lock.ts';
+import { takeFleetLock, unlock } from './fleet-lock.ts';
 import type { RolloutHost } from './host.ts';
 import { readJournal } from './journal.ts';
-import { latestOf } from './journal-changes.ts';
+import { latestOf, withAudit } from './journal-changes.ts';
+import { JournalKeeper } from './journal-keeper.ts';
 import { holderOf, type LockHolder } from './lock.ts';
 import type { Journal } from './release.ts';
 import { failureOf } from './rollout-report-of.ts';
@@ -112,8 +114,39 @@ export function unlockEnvironment(
       const names = await unlock(ctx, [host], scope, { token });
       removed.push(...names.map((name) => ({ host: name, holder })));
     }
+    if (removed.length > 0) await logUnlock(ctx, opened, removed);
     return locksReport(opened, removed);
   });
+}
+
+/** A line in the audit log. Whoever has the lock by now writes the journals: then it is left out. */
+async function logUnlock(
+  ctx: Context,
+  opened: Opened,
+  removed: readonly HostLock[],
+): Promise<void> {
+  const { system, scope, by, fleet } = opened;
+  const { hosts } = fleet;
+  const from = [...new Set(removed.map(({ holder }) => `${holder.by}, ${holder.action}`))];
+  try {
+    const request = { scope, by, action: 'unlock', waitMs: 0, takeOver: false };
+    await using lock = await takeFleetLock(ctx, system, hosts, request);
+    const { journal } = await see(ctx, hosts, scope);
+    if (journal.revision === 0) return;
+    const journals = new JournalKeeper(scope, hosts, journal, (inside, host) =>
+      lock.check(inside, host),
+    );
+    const at = new Date(ctx.clock.now()).toISOString();
+    const entry = { at, by, action: 'unlock', outcome: 'removed', detail: from.join('; ') };
+    await journals.change(ctx, (known) => withAudit(known, entry));
+  } catch (error) {
+    if (ctx.signal.aborted) throw error;
+    note(
+      ctx,
+      'info',
+      `The log of ${scope.environment} has no line about this: ${messageOf(error)}`,
+    );
+  }
 }
 
 function locksReport({ scope, fleet }: Opened, locks: readonly HostLock[]): LocksReport {

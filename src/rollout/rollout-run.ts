@@ -206,8 +206,9 @@ class RolloutRun {
       await this.#change(asItIs, outcome, reason);
       return this.#result(outcome, reason);
     }
-    await this.#change(failRollout, outcome, reason);
-    return this.#result(outcome === 'interrupted' ? outcome : 'failed', reason);
+    const told = outcome === 'interrupted' ? outcome : 'failed';
+    await this.#change(failRollout, told, reason);
+    return this.#result(told, reason);
   }
 
   async #goBack(error: unknown): Promise<RunResult> {

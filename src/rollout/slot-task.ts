@@ -15,8 +15,9 @@ export class SlotTask {
   /** The slot is about to do this. */
   begin(step: SlotStep): void {
     const title = titleOf(step);
-    if (title === undefined || title === this.#title) return;
+    if (title === this.#title) return;
     this.end('done');
+    if (title === '') return;
     this.#title = title;
     this.#meter = startTask(this.#ctx, title);
   }
@@ -29,8 +30,8 @@ export class SlotTask {
   }
 }
 
-/** Undefined for what takes no time and is nothing to look at. */
-function titleOf(step: SlotStep): string | undefined {
+/** Empty for what takes no time, and for hooks, which tell of themselves. */
+function titleOf(step: SlotStep): string {
   switch (step.kind) {
     case 'create':
       return `create the container of ${step.release}`;
@@ -39,17 +40,15 @@ function titleOf(step: SlotStep): string | undefined {
     case 'stop':
     case 'remove':
       return `${step.kind} the container of ${step.container.release}`;
-    case 'route':
-      return `route to the container of ${step.container.release}`;
-    case 'drain':
-      return `drain the container of ${step.container.release}`;
     case 'gate':
       return 'watch whether it works';
     case 'wait':
       return 'wait for the engine';
+    case 'route':
+    case 'drain':
     case 'retire':
     case 'revive':
     case 'done':
-      return undefined;
+      return '';
   }
 }

@@ -204,6 +204,7 @@ describe('unlockEnvironment()', () => {
   }
 
   it('shows who holds the lock, and removes it', async () => {
+    await world.rollout('dev');
     const lock = await lockedBySomebody();
     const found = await world.run(
       environmentLocks(world.system, world.ctx(), request, world.parts()),
@@ -221,6 +222,10 @@ describe('unlockEnvironment()', () => {
       environmentLocks(world.system, world.ctx(), request, world.parts()),
     );
     expect(none.locks).toEqual([]);
+    const { audit } = await world.run(
+      environmentHistory(world.system, world.ctx(), request, world.parts()),
+    );
+    expect(audit.at(-1)).toMatchObject({ action: 'unlock', detail: 'ann@laptop, rollout' });
   });
 
   it('leaves the lock of somebody who was not shown', async () => {

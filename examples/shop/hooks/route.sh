@@ -3,6 +3,6 @@
 set -eu
 . "$(dirname "$0")/nginx.sh"
 address=$(server)
-printf 'server %s;\n' "$address" > "$file.new"
+printf 'server %s max_fails=0;\n' "$address" > "$file.new"
 mv "$file.new" "$file"
 reload
