@@ -33,7 +33,7 @@ const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
 const SYSTEM_HOMES: Readonly<Record<string, RegExp>> = {
   'system/node.ts': /^(?:bin|index|library)\.ts$/,
   'system/spool.ts': /^(?:transport\/|pipeline\/memory\.ts$|cli\/id-file\.ts$)/,
-  'system/temp-folder.ts': /^(?:pipeline|engine)\//,
+  'system/temp-folder.ts': /^(?:pipeline\/|engine\/|rollout\/image-streams\.ts$)/,
 };
 
 /** What may be imported from outside, and by whom. Whatever is not listed is not imported. */

@@ -2,6 +2,7 @@
 import { type Context, narrow, throwIfAborted } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
+import type { Engine } from '../engine/engine.ts';
 import type {
   Artifact,
   Attestation,
@@ -27,15 +28,17 @@ const LEAST_BLOBS = 4;
 
 /**
  * Copies an image. Nothing becomes visible before everything was read, checked and written. Errors as those of a flatten;
- * `POLICY` where the digest was to stay and cannot.
+ * `POLICY` where the digest was to stay and cannot. An `engine` that is connected already is taken for `docker-daemon:`,
+ * and stays open.
  */
 export async function copyImage(
   system: System,
   ctx: Context,
   request: CopyRequest,
+  engine?: Engine,
 ): Promise<CopyReport> {
   const started = ctx.clock.monotonic();
-  const run = new CopyRun(system, narrow(ctx, { image: request.source }), request);
+  const run = new CopyRun(system, narrow(ctx, { image: request.source }), request, engine);
   try {
     const done = await run.run();
     return { ...done, seconds: (ctx.clock.monotonic() - started) / 1000 };
@@ -60,17 +63,19 @@ class CopyRun {
   readonly #system: System;
   readonly #ctx: Context;
   readonly #request: CopyRequest;
+  readonly #engine: Engine | undefined;
   readonly #tally: Tally = { blobs: 0, bytes: 0 };
 
-  constructor(system: System, ctx: Context, request: CopyRequest) {
+  constructor(system: System, ctx: Context, request: CopyRequest, engine: Engine | undefined) {
     this.#system = system;
     this.#ctx = ctx;
     this.#request = request;
+    this.#engine = engine;
   }
 
   async run(): Promise<Omit<CopyReport, 'seconds'>> {
     const { platform } = this.#request;
-    await using transports = new Transports(this.#system, this.#request);
+    await using transports = new Transports(this.#system, this.#request, this.#engine);
     const location = await transports.find(this.#ctx, this.#request.source);
     await using source = await transports.openSource(this.#ctx, location);
     const wanted = platform === undefined ? undefined : parsePlatform(platform);

@@ -1,13 +1,13 @@
 // After a release is committed: what nobody needs any more goes, on every host (orchestration 5.9).
 import { type Context, narrow } from '../core/context.ts';
 import { runAll } from '../core/pool.ts';
-import { keptNames } from './delivery.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
 import { type GarbageOptions, type KeptItem, planGarbage, releasesLeft } from './gc.ts';
 import { hostContents, type RemovedGarbage, removeGarbage } from './gc-run.ts';
 import type { RolloutHost } from './host.ts';
 import { retainReleases } from './journal-changes.ts';
 import type { JournalKeeper } from './journal-keeper.ts';
+import { isKeptName, keptNames } from './kept-names.ts';
 import type { DeployScope, Journal } from './release.ts';
 import type { SlotActs } from './slot-acts.ts';
 
@@ -21,7 +21,7 @@ export interface CleanUpTools {
 
 /** What garbage is told by in an environment that keeps `retain` releases. */
 export function garbageOptions(scope: DeployScope, retain: number): GarbageOptions {
-  return { scope, retain, refsOf: keptNames };
+  return { scope, retain, refsOf: keptNames, isOwnRef: (name) => isKeptName(scope, name) };
 }
 
 /** Removes what the newest `retain` releases do not need; resolves with what went, by host. */

@@ -1,38 +1,39 @@
 // Images on their way to hosts: pulled there by digest, or streamed from this machine where no registry has them or the
-// environment wants it so. What arrived is compared by digest, never by a tag.
+// environment wants it so (decision 26). What is there is compared by digest, never by a tag.
 import { type Context, narrow, note } from '../core/context.ts';
 import { isShipperError, reworded, ShipperError } from '../core/errors.ts';
-import type { EngineLogin } from '../engine/engine.ts';
-import { copyImage } from '../operations/copy-image.ts';
+import { given } from '../core/given.ts';
+import { chanceOf, withRetries } from '../core/retry.ts';
+import type { EngineImage, EngineLogin } from '../engine/engine.ts';
+import { isFor } from '../engine/terms.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
-import type { System } from '../system/system.ts';
 import { loginsFor } from '../transport/engine-logins.ts';
 import { Transports } from '../transport/open.ts';
 import type { Opened } from './environment.ts';
 import type { RolloutHost } from './host.ts';
+import { isImage } from './image-identity.ts';
+import { ImageStreams } from './image-streams.ts';
+import { keptName } from './kept-names.ts';
 import type { Images } from './parts.ts';
-import type { DeployScope, ReleasedService } from './release.ts';
-import { shortName } from './short-name.ts';
+import type { ReleasedService } from './release.ts';
 
-/** The name under which a host keeps an image that it did not pull; none for one that it did. */
-export function keptNames(scope: DeployScope, { name, image }: ReleasedService): readonly string[] {
-  const repository = [scope.project, scope.environment, name].map(shortName).join('/');
-  const kept = `shipper.local/${repository}:${image.digest.replace('sha256:', '').slice(0, 12)}`;
-  return image.pinned === undefined ? [kept] : [image.pinned, kept];
-}
+/** Of what is opened, as much as images need. */
+export type DeliveryPlace = Pick<Opened, 'system' | 'environment' | 'scope'>;
 
 /** Brings the images of an environment to its hosts. Dispose it after the last call. */
 export class Delivery implements Images, AsyncDisposable {
-  readonly #system: System;
-  readonly #opened: Opened;
+  readonly #place: DeliveryPlace;
   readonly #media: MediaOptions;
   readonly #transports: Transports;
+  readonly #streams: ImageStreams;
+  /** By host, then by image: the name that is sure to lead to it. */
+  readonly #sure = new Map<RolloutHost, Map<string, string>>();
 
-  constructor(opened: Opened, media: MediaOptions) {
-    this.#system = opened.system;
-    this.#opened = opened;
+  constructor(place: DeliveryPlace, media: MediaOptions) {
+    this.#place = place;
     this.#media = media;
-    this.#transports = new Transports(opened.system, media);
+    this.#transports = new Transports(place.system, media);
+    this.#streams = new ImageStreams(place.system, media, this.#transports);
   }
 
   async deliver(
@@ -41,11 +42,7 @@ export class Delivery implements Images, AsyncDisposable {
     services: readonly ReleasedService[],
   ): Promise<void> {
     const inside = narrow(ctx, { host: host.name });
-    for (const service of services) {
-      if (await this.#isThere(inside, host, service)) continue;
-      note(inside, 'info', `${service.name}: fetching ${service.image.name}`);
-      await this.#bring(inside, host, service);
-    }
+    for (const service of services) await this.#ensure(inside, host, service);
   }
 
   async imageOn(
@@ -54,37 +51,26 @@ export class Delivery implements Images, AsyncDisposable {
     service: ReleasedService,
     isAgain: boolean,
   ): Promise<string> {
-    if (isAgain) await this.#bring(ctx, host, service);
-    return this.#nameOn(service);
+    const key = keyOf(service);
+    if (isAgain) this.#sureOn(host).delete(key);
+    return this.#sureOn(host).get(key) ?? (await this.#ensure(ctx, host, service));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#streams[Symbol.asyncDispose]();
     await this.#transports[Symbol.asyncDispose]();
   }
 
-  #isDirect({ image }: ReleasedService): boolean {
-    return image.pinned === undefined || this.#opened.environment.transfer === 'direct';
-  }
-
-  #nameOn(service: ReleasedService): string {
-    const names = keptNames(this.#opened.scope, service);
-    const { pinned = '' } = service.image;
-    return this.#isDirect(service) ? (names.at(-1) ?? pinned) : pinned;
-  }
-
-  async #isThere(
-    ctx: Context,
-    { engine }: RolloutHost,
-    service: ReleasedService,
-  ): Promise<boolean> {
-    return (await engine.inspectImage(ctx, this.#nameOn(service))) !== undefined;
-  }
-
-  async #bring(ctx: Context, host: RolloutHost, service: ReleasedService): Promise<void> {
-    const name = this.#nameOn(service);
+  /** Resolves with a name under which `host` has exactly the image of `service`, and keeps it. */
+  async #ensure(ctx: Context, host: RolloutHost, service: ReleasedService): Promise<string> {
+    const sure = this.#sureOn(host);
+    const key = keyOf(service);
     try {
-      if (this.#isDirect(service)) await this.#stream(ctx, host, service, name);
-      else await this.#pull(ctx, host, name);
+      const name = sure.get(key) ?? (await this.#find(ctx, host, service));
+      const found = name ?? (await this.#bring(ctx, host, service));
+      await this.#keep(ctx, host, service, found);
+      sure.set(key, found);
+      return found;
     } catch (error) {
       if (!isShipperError(error) || error.code === 'INTERRUPTED') throw error;
       const what = `${service.image.name} of service ${service.name}`;
@@ -93,42 +79,122 @@ export class Delivery implements Images, AsyncDisposable {
     }
   }
 
-  async #pull(ctx: Context, { engine }: RolloutHost, pinned: string): Promise<void> {
+  /** A name that leads to the image already. */
+  async #find(
+    ctx: Context,
+    host: RolloutHost,
+    service: ReleasedService,
+  ): Promise<string | undefined> {
+    const { pinned } = service.image;
+    const isRenewed = this.#policyOf(service) === 'always' && !this.#isDirect(service);
+    if (isRenewed) return undefined;
+    const pulled = pinned && (await host.engine.inspectImage(ctx, pinned));
+    // A name with a digest cannot lead to anything else, but for the platform.
+    if (pinned && pulled && isForPlatform(pulled, host, service)) return pinned;
+    const name = keptName(this.#place.scope, service);
+    const kept = await host.engine.inspectImage(ctx, name);
+    if (kept === undefined) return undefined;
+    return (await this.#isWanted(ctx, host, service, kept)) ? name : undefined;
+  }
+
+  async #isWanted(
+    ctx: Context,
+    host: RolloutHost,
+    service: ReleasedService,
+    found: EngineImage,
+  ): Promise<boolean> {
+    const { image } = service;
+    if (found.id === image.digest) return isForPlatform(found, host, service);
+    // What may be pulled is pulled: that is cheap where the layers are there.
+    if (!this.#isDirect(service)) return false;
+    return isImage(found, await this.#streams.identity(ctx, host, image));
+  }
+
+  async #bring(ctx: Context, host: RolloutHost, service: ReleasedService): Promise<string> {
+    const { image, name } = service;
+    if (this.#policyOf(service) === 'never') {
+      throw new ShipperError('NOT_FOUND', 'Cannot fetch it: its pull_policy is never', {
+        hint: `load or pull it there, or change pull_policy of ${name}`,
+      });
+    }
+    note(ctx, 'info', `${name}: fetching ${image.name}`);
+    const { pinned } = image;
+    if (pinned !== undefined && !this.#isDirect(service)) {
+      await this.#pull(ctx, host, pinned, image.platform);
+      return pinned;
+    }
+    const kept = keptName(this.#place.scope, service);
+    await this.#streams.send(ctx, host, image, kept);
+    return kept;
+  }
+
+  async #pull(
+    ctx: Context,
+    { engine }: RolloutHost,
+    pinned: string,
+    platform: string | undefined,
+  ): Promise<void> {
+    const { system } = this.#place;
     const login = await this.#login(ctx, pinned);
-    await engine.containers.pull(ctx, pinned, login === undefined ? {} : { login });
+    await withRetries(ctx, chanceOf(system), () =>
+      engine.containers.pull(ctx, pinned, given({ platform, login })),
+    );
+    if ((await engine.inspectImage(ctx, pinned)) !== undefined) return;
+    throw new ShipperError(
+      'ENGINE',
+      'Cannot pull it: the engine says that it did, and does not have it',
+    );
   }
 
   async #login(ctx: Context, pinned: string): Promise<EngineLogin | undefined> {
-    const [login] = Object.values(await loginsFor(this.#system, ctx, this.#media, [pinned]));
-    return login;
+    const logins = await loginsFor(this.#place.system, ctx, this.#media, [pinned]);
+    return Object.values(logins)[0];
   }
 
-  async #stream(
+  /** Without a tag, `docker image prune` would take it, and without one of ours nobody would know whose it is. */
+  async #keep(
     ctx: Context,
-    { name: address, engine }: RolloutHost,
-    { image }: ReleasedService,
-    name: string,
+    { engine }: RolloutHost,
+    service: ReleasedService,
+    found: string,
   ): Promise<void> {
-    if (image.pinned !== undefined) {
-      const choice = this.#opened.environment.hosts.find((each) => each.address === address);
-      const target = choice?.kind === 'context' ? { context: address } : { host: address };
-      const { context: _, host: __, ...media } = this.#media;
-      const request = { ...media, ...target, source: `docker://${image.pinned}` };
-      await copyImage(this.#system, ctx, { ...request, destination: `docker-daemon:${name}` });
-      return;
-    }
-    const local = await this.#transports.engine();
-    const source = await local.inspectImage(ctx, image.digest);
-    if (source === undefined) {
-      const message = `Cannot find ${image.digest}: the engine of this machine does not have it`;
-      throw new ShipperError('NOT_FOUND', message, { image: image.name });
-    }
-    await local.tagImage(ctx, image.digest, name);
-    await engine.loadImages(ctx, local.saveImage(ctx, name));
-    const arrived = await engine.inspectImage(ctx, name);
-    const isWhole = source.diffIds.join(' ') === arrived?.diffIds.join(' ');
-    if (isWhole && source.diffIds.length > 0) return;
-    const message = `Cannot take what arrived: it is ${arrived?.id ?? 'nothing'}, not what was sent`;
-    throw new ShipperError('DIGEST_MISMATCH', message, { image: image.name });
+    const name = keptName(this.#place.scope, service);
+    if (name === found) return;
+    const [kept, image] = [
+      await engine.inspectImage(ctx, name),
+      await engine.inspectImage(ctx, found),
+    ];
+    if (kept === undefined || kept.id !== image?.id) await engine.tagImage(ctx, found, name);
   }
+
+  #isDirect({ image }: ReleasedService): boolean {
+    return image.pinned === undefined || this.#place.environment.transfer === 'direct';
+  }
+
+  /** A service that the configuration knows no more is fetched where it is missing. */
+  #policyOf({ name }: ReleasedService): 'always' | 'missing' | 'never' {
+    const service = this.#place.environment.services.find((each) => each.name === name);
+    return service?.container.pullPolicy ?? 'missing';
+  }
+
+  #sureOn(host: RolloutHost): Map<string, string> {
+    const sure = this.#sure.get(host) ?? new Map<string, string>();
+    this.#sure.set(host, sure);
+    return sure;
+  }
+}
+
+/** Services of one image share what was brought. */
+function keyOf({ image }: ReleasedService): string {
+  return `${image.pinned ?? image.digest} ${image.platform ?? ''}`;
+}
+
+/** Containerd's store shows one platform of many, whichever is asked for. */
+function isForPlatform(
+  found: EngineImage,
+  { facts }: RolloutHost,
+  { image }: ReleasedService,
+): boolean {
+  const { platform } = image;
+  return platform === undefined || facts.store === 'containerd' || isFor(found, platform);
 }

@@ -3,6 +3,7 @@
 import type { Environment, Hooks } from '../config/environment-types.ts';
 import { type Context, narrow, startTask } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
+import { masking } from '../core/mask.ts';
 import { ownAbort } from '../core/own-abort.ts';
 import type { System } from '../system/system.ts';
 import { slotName } from './labels.ts';
@@ -13,12 +14,15 @@ import type { SlotFacts } from './slot-acts.ts';
 /** How long a hook may take. */
 const HOOK_MS = 300_000;
 const TOO_LONG = `it took longer than ${HOOK_MS / 60_000} minutes`;
+/** Variables that a hook sees as every program here does, and whose values are not for a log. */
+const SECRET =
+  /(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|AUTH_CONFIG)$/i;
 /** Lines of its output that its failure brings along. */
 const LAST_LINES = 20;
 
 /** What hooks are run with. */
 export interface HookPlace {
-  readonly system: Pick<System, 'follow' | 'clock'>;
+  readonly system: Pick<System, 'follow' | 'clock' | 'env'>;
   readonly environment: Pick<Environment, 'hooks'>;
   readonly scope: DeployScope;
   /** The folder of the configuration. */
@@ -75,7 +79,9 @@ async function runHook(
   if (program === undefined) return;
   const inside = narrow(ctx, { stage: NAMES[moment] });
   const last: string[] = [];
-  const take = (line: string) => {
+  const mask = masking(secretsIn({ ...system.env, ...lockEnv }));
+  const take = (words: string) => {
+    const line = mask(words);
     last.push(line);
     if (last.length > LAST_LINES) last.shift();
     inside.report({ type: 'log', line, scope: inside.scope });
@@ -115,6 +121,12 @@ async function runHook(
     done.abort();
     stop.release();
   }
+}
+
+function secretsIn(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  return Object.entries(env).flatMap(([name, value]) =>
+    SECRET.test(name) && value ? [value] : [],
+  );
 }
 
 function slotOf({ SHIPPER_SERVICE, SHIPPER_SLOT }: Readonly<Record<string, string>>) {

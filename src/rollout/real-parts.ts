@@ -7,7 +7,7 @@ import { Transports } from '../transport/open.ts';
 import { Delivery } from './delivery.ts';
 import type { RolloutParts } from './environment.ts';
 import { hookRunner } from './hooks.ts';
-import { resolveImage } from './images.ts';
+import { imageResolver } from './images.ts';
 import { inOrder, serviceRules } from './service-rules.ts';
 import { readShipReport } from './ship-report-file.ts';
 import { wantedServices } from './wanted.ts';
@@ -26,13 +26,12 @@ export function realParts(system: System, version: string, media: MediaOptions):
       const { project } = opened;
       const shipped =
         report === undefined ? undefined : await readShipReport(system, report, project.name);
-      const sources = { project, transports, shipped };
+      const resolve = imageResolver({ project, transports, shipped });
       return await wantedServices(
         ctx,
         opened,
         services,
-        async (inside, service) =>
-          images?.get(service.name) ?? (await resolveImage(inside, sources, service)),
+        async (inside, service) => images?.get(service.name) ?? (await resolve(inside, service)),
       );
     },
     rules({ environment }) {

@@ -39,17 +39,23 @@ export interface TransportOptions extends MediaChoice {
   readonly cache?: string;
 }
 
-/** Opens sources and sinks; one engine and one registry client serve them all. Dispose it last. */
+/**
+ * Opens sources and sinks; one engine and one registry client serve them all. Dispose it last. An `engine` that is given is
+ * that engine, and is not closed here.
+ */
 export class Transports implements AsyncDisposable {
   readonly #system: System;
   readonly #choice: MediaChoice;
   readonly #opener: LayerOpener;
+  readonly #isOwn: boolean;
   #engine: Promise<Engine> | undefined;
   #registry: Promise<Registry> | undefined;
 
-  constructor(system: System, options: TransportOptions) {
+  constructor(system: System, options: TransportOptions, engine?: Engine) {
     this.#system = system;
     this.#choice = options;
+    this.#isOwn = engine === undefined;
+    this.#engine = engine && Promise.resolve(engine);
     this.#opener = layerOpener(system, {
       ...(options.spool === undefined ? {} : { spool: options.spool }),
       ...(options.cache === undefined ? {} : { cache: cacheIn(system, options.cache) }),
@@ -140,7 +146,7 @@ export class Transports implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const opening of [this.#engine, this.#registry]) {
+    for (const opening of [this.#isOwn ? this.#engine : undefined, this.#registry]) {
       const client = await opening?.catch(() => undefined);
       await client?.[Symbol.asyncDispose]();
     }

@@ -1,7 +1,7 @@
 // A build's progress as lines for people, and what there is to say when it failed.
 import { type Line, LineSplitter } from '../../core/lines.ts';
+import type { Mask } from '../../core/mask.ts';
 import { tidy } from '../../core/tidy.ts';
-import type { Mask } from './mask.ts';
 import { RawJsonReader, type RawStatus, type RawVertex } from './rawjson.ts';
 
 /** Why a build failed. */

@@ -1,16 +1,11 @@
 // Secrets of a build, kept out of what is shown of it.
 import type { ProjectImage } from '../../config/types.ts';
 import { isShipperError, messageOf, ShipperError } from '../../core/errors.ts';
+import { type Mask, masking } from '../../core/mask.ts';
 import type { System } from '../../system/system.ts';
 
 /** BuildKit takes no larger secret. */
 const SECRET_BYTES = 512_000;
-/** What is shorter is no secret, and hiding it would leave no word readable. */
-const LEAST_CHARACTERS = 3;
-
-/** Puts `***` for secrets. */
-export type Mask = (text: string) => string;
-
 /**
  * A mask for the secrets of `image`: whole values and each of their lines. `USAGE` where a secret is not there: a
  * builder would find out late, or take an empty one.
@@ -50,14 +45,4 @@ async function readSecret(
       { image, path: file, cause: error },
     );
   }
-}
-
-/** Hides `values` and the lines that they are made of, longer ones first. */
-export function masking(values: readonly string[]): Mask {
-  const parts = values
-    .flatMap((value) => [value, ...value.split(/\r?\n/)])
-    .map((part) => part.trim())
-    .filter((part) => part.length >= LEAST_CHARACTERS);
-  const longest = [...new Set(parts)].sort((a, b) => b.length - a.length);
-  return (text) => longest.reduce((kept, part) => kept.replaceAll(part, '***'), text);
 }

@@ -1,7 +1,7 @@
 // What buildx prints with --progress=rawjson, in both forms, as lines and as a failure.
 import { describe, expect, it } from 'vitest';
+import { masking } from '../../../src/core/mask.ts';
 import { BuildLog } from '../../../src/pipeline/build/build-log.ts';
-import { masking } from '../../../src/pipeline/build/mask.ts';
 
 const at = '2026-11-26T19:48:35.051692461Z';
 const vertex = (digest: string, name: string, more: object = {}) => ({ digest, name, ...more });
