@@ -18,7 +18,7 @@ export interface ServiceChoice {
 
 /** What a container is made with. What is absent is the image's or the engine's own. */
 export interface ContainerChoice {
-  /** Words, without a shell; none clears the image's. */
+  /** Words, without a shell; none clears the image's, which a command only does beside an entry point. */
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   /** Values that come from the environment of this process are in; those that it does not have are left out. */

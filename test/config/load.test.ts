@@ -232,6 +232,42 @@ images:
 });
 
 describe('environments', () => {
+  const update = (words: string, more = '') =>
+    `environments: { s: { hosts: [ssh://h], ${more}services: { a: { image: "a:1", deploy: { ${words} } } } } }`;
+
+  it.each([
+    ['update_config: { parallelism: 3 }', { update: { parallelism: 3, canary: 0 } }],
+    [
+      'update_config: { parallelism: 25%, canary: 2 }',
+      {
+        update: { parallelism: { percent: 25 }, canary: 2 },
+        rollback: { parallelism: 1, canary: 0 },
+      },
+    ],
+    ['rollback_config: { parallelism: 100% }', { rollback: { parallelism: { percent: 100 } } }],
+  ])('say how many are replaced at once: %s', async (words, expected) => {
+    const { environment } = await load(update(words), { options: { environment: 's' } });
+    expect(environment?.services[0]?.deploy).toMatchObject(expected);
+  });
+
+  it.each(['0%', '101%', '2.5%', '-1', 'half'])('refuse %s at once', async (words) => {
+    const told = await problemsOf(update(`update_config: { parallelism: "${words}" }`));
+    expect(told).toEqual([
+      expect.stringContaining('must be a number of containers, or a part of all such as 25%'),
+    ]);
+  });
+
+  it('say how hosts get images', async () => {
+    const of = async (more: string) => {
+      const { environment } = await load(update('', more), { options: { environment: 's' } });
+      return environment?.transfer;
+    };
+    expect([await of(''), await of('transfer: pull, '), await of('transfer: direct, ')]).toEqual([
+      ...['pull', 'pull', 'direct'],
+    ]);
+    expect(await problemsOf(update('', 'transfer: stream, '))).toHaveLength(1);
+  });
+
   it('of the example: the one that is asked for', async () => {
     const { environment } = await load(SHOP, { options: { environment: 'staging' } });
     expect(environment).toMatchObject({

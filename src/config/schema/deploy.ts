@@ -22,11 +22,13 @@ const cpus = either(
   textOfForm(/^\d+(?:\.\d+)?$/, 'a number of processors such as 0.5'),
 );
 
+const AT_ONCE = 'a number of containers, or a part of all such as 25%';
+
 const UPDATE: Shape = {
   parallelism: either(
-    'a number of containers, or a part of all such as 25%',
+    AT_ONCE,
     whole(0, 10_000),
-    textOfForm(/^(?:100|[1-9]\d?)%$/, 'a part of all such as 25%'),
+    textOfForm(/^(?:100|[1-9]\d?)%$/, AT_ONCE),
   ).describe('containers that are replaced at once, or a part of all: `25%`; 0 is all; default 1'),
   canary: whole(0, 10_000).describe(
     'containers that are replaced first and must do well; default 0',
