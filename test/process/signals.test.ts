@@ -24,7 +24,7 @@ async function hanging(place: ProcessPlace): Promise<Running> {
 }
 
 describe('K9: a signal', () => {
-  const moments = amount(5, 9);
+  const moments = amount(2, 9);
   it(`at ${moments} moments`, () => stopAtMoments(gzipped, moments, STOPS));
 
   it('a second SIGINT ends at once', async () => {
