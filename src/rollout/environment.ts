@@ -3,7 +3,7 @@ import type { Environment, HostChoice } from '../config/environment-types.ts';
 import { loadProject } from '../config/load.ts';
 import type { Project } from '../config/types.ts';
 import type { Context } from '../core/context.ts';
-import { bug } from '../core/errors.ts';
+import { bug, ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { System } from '../system/system.ts';
@@ -70,11 +70,20 @@ export async function withEnvironment<T>(
   });
   const { environment } = project;
   if (environment === undefined) throw bug('Cannot go on: the environment was not read');
+  refuseSwarm(environment);
   const { hostTimeoutMs = HOST_TIMEOUT_MS } = request;
   const connect = (host: HostChoice) => parts.connect(host, hostTimeoutMs);
   await using fleet = await connectFleet(ctx, environment, request, connect);
   const scope = { project: project.name, environment: environment.name };
   return await work({ system, project, environment, scope, by: whoAsks(system), fleet, parts });
+}
+
+/** Containers of a swarm are its own: as plain hosts its managers would be made to run what it does not know of. */
+function refuseSwarm({ name, engine, place }: Environment): void {
+  if (engine !== 'swarm') return;
+  const message = `Cannot use ${name}: rollouts to a swarm are not in this version`;
+  const hint = `name its machines as plain hosts (${place.file}:${place.line}), or use docker stack deploy`;
+  throw new ShipperError('UNSUPPORTED', message, { hint });
 }
 
 /** Who asks, for locks and logs: whoever a CI names, else the user of this machine. */
