@@ -33,9 +33,11 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => fleet?.[Symbol.asyncDispose]());
 
+/** One on each host. */
+const REPLICAS = 3;
+
 interface Choice {
   readonly command: string;
-  readonly replicas?: number;
   readonly deploy?: string;
 }
 
@@ -47,14 +49,14 @@ function serves(version: string): string {
 const QUICK =
   'update_config: { parallelism: 3, monitor: 1s }, rollback_config: { parallelism: 0, monitor: 1s }';
 
-function configure({ command, replicas = 6, deploy = QUICK }: Choice): void {
+function configure({ command, deploy = QUICK }: Choice): void {
   const hosts = fleet.hosts.map(({ choice }) => `      - ${choice}`).join('\n');
   const service = `
       api:
         image: ${image}
         command: ["sh", "-c", ${JSON.stringify(command)}]
         stop_grace_period: 2s
-        deploy: { replicas: ${replicas}, ${deploy} }`;
+        deploy: { replicas: ${REPLICAS}, ${deploy} }`;
   writeFileSync(
     join(folder, 'shipper.yaml'),
     `project: shop
@@ -164,8 +166,8 @@ async function running(environment = 'staging'): Promise<string> {
     .join(' ');
 }
 
-function all(version: string, replicas = 6): string {
-  return Array.from({ length: replicas }, (_, index) => `api.${index + 1}=${version}`).join(' ');
+function all(version: string): string {
+  return Array.from({ length: REPLICAS }, (_, index) => `api.${index + 1}=${version}`).join(' ');
 }
 
 describe('a rollout over ssh, TLS and a socket', () => {
@@ -248,14 +250,14 @@ describe('a rollout over ssh, TLS and a socket', () => {
   it('ends well after kill -9 at ten points', async () => {
     for (let point = 0; point < 10; point += 1) {
       const version = `k${point}`;
-      configure({ command: serves(version), replicas: 3 });
+      configure({ command: serves(version) });
       const { child, ended, until } = start(['rollout', 'staging', ...WHERE()]);
       await until(1 + point * 3);
       child.kill('SIGKILL');
       await ended;
       const resumed = await reported(['rollout', 'staging', ...WHERE()]);
       expect(resumed.exit, `point ${point}: ${resumed.outcome} ${resumed.error?.message}`).toBe(0);
-      expect(await running(), `point ${point}`).toBe(all(version, 3));
+      expect(await running(), `point ${point}`).toBe(all(version));
     }
   }, 600_000);
 
@@ -269,16 +271,16 @@ describe('a rollout over ssh, TLS and a socket', () => {
     await waitForDaemon(third.engine);
     const report = JSON.parse(run.stdout()) as RolloutReport;
     expect(['done', 'rolled-back'], report.error?.message).toContain(report.outcome);
-    expect([all('v5'), all('k9', 3)]).toContain(await running());
+    expect([all('v5'), all('k9')]).toContain(await running());
   });
 
   it('moves to another environment: up there, then down here', async () => {
-    configure({ command: serves('v6'), replicas: 3 });
+    configure({ command: serves('v6') });
     expect((await rollout()).exit).toBe(0);
     const { status, stderr } = await shipper(['move', 'staging', 'production', ...WHERE()]);
     expect(stderr).not.toContain('shipper: Cannot');
     expect(status).toBe(0);
-    expect(await running('production')).toBe(all('v6', 3));
+    expect(await running('production')).toBe(all('v6'));
     expect(await running('staging')).toBe('');
   });
 
@@ -287,7 +289,7 @@ describe('a rollout over ssh, TLS and a socket', () => {
     await first.engine.cli('create', '--name', 'foreign', image.replace(':flat', ':1'), 'true');
     const { status } = await shipper(['prune', 'staging']);
     expect(status).toBe(0);
-    expect(await running('production')).toBe(all('v6', 3));
+    expect(await running('production')).toBe(all('v6'));
     expect(await first.engine.cli('ps', '-aq', '--filter', 'name=foreign')).not.toBe('');
     for (const { engine } of fleet.hosts) {
       expect(await engine.cli('ps', '-aq', '--filter', 'name=shipper-lock')).toBe('');
