@@ -44,12 +44,13 @@ export function requireClear(
 
 /** An engine would pass over what it does not know, and the container would not be what the configuration says. */
 function tooOld({ host }: HostView, works: readonly SlotWork[]): readonly string[] {
-  const services = new Set(works.flatMap(({ rules }) => rules.released ?? []));
-  return [...services].flatMap((service) =>
-    beyondApi(service, host.facts.apiVersion).map(
-      (what) => `${service.name}: ${what}, and ${host.name} has ${host.facts.version}`,
+  const { apiVersion, version } = host.facts;
+  const found = works.flatMap(({ service, rules }) =>
+    (rules.released === undefined ? [] : beyondApi(rules.released, apiVersion)).map(
+      (what) => `${service}: ${what}, and ${host.name} has ${version}`,
     ),
   );
+  return [...new Set(found)];
 }
 
 function nameClashes(
