@@ -318,6 +318,24 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     expect(await host.engine.inspectImage(ctx, brought)).toBeDefined();
   }, 60_000);
 
+  it('a platform is pulled and made, and one that is not there is told', async () => {
+    const platform = `linux/${host.facts.architecture}`;
+    const { image, ...service } = await pushed(`platform-${kind}`);
+    await using pulls = delivery('pull');
+    const wanted = { ...service, image: { ...image, platform } };
+    await pulls.deliver(ctx, host, [wanted]);
+    const { containers } = host.engine;
+    const spec = {
+      Image: await pulls.imageOn(ctx, host, wanted, false),
+      Labels: {},
+      Cmd: ['true'],
+    };
+    const id = await containers.create(ctx, `platform-${kind}`, spec, { platform });
+    await containers.remove(ctx, id);
+    const other = containers.create(ctx, 'other', spec, { platform: 'linux/s390x' });
+    await expect(other).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  }, 60_000);
+
   it('an image of a registry is sent once, and found again by what it is', async () => {
     const service = await pushed(`sent-${kind}`);
     host.sent.length = 0;
