@@ -27,6 +27,19 @@ export interface GlobalFlags {
   readonly timeout?: number;
 }
 
+/** Heading of what a command about shipper.yaml is asked to do. */
+export const WHAT = 'What is done:';
+
+/** Of commands about shipper.yaml. */
+export const CONFIG_OPTION: OptionSpec = {
+  flags: '--config <FILE>',
+  about: 'the configuration',
+  group: WHAT,
+  parse: parseWord,
+  value: 'file',
+  otherwise: 'env SHIPPER_CONFIG, else the nearest shipper.yaml from here up',
+};
+
 /** As commander calls it in the help of a command. */
 export const GLOBAL_GROUP = 'Global Options:';
 const GLOBAL = GLOBAL_GROUP;

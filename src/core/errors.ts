@@ -158,3 +158,23 @@ export function reworded(
     ...options,
   });
 }
+
+/** A failure as reports have it. JSON-able. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+  /** The last lines of the log of what failed. */
+  readonly log: readonly string[];
+}
+
+/**
+ * A failure as reports have it, with the lines that it brings along (of the step or container that failed), else `log`. What is
+ * no ShipperError is a `BUG`.
+ */
+export function failureOf(error: unknown, log: readonly string[] = []): Failure {
+  const message = messageOf(error);
+  if (!(error instanceof ShipperError)) return { code: 'BUG', message, log };
+  const { code, hint, details } = error;
+  return { code, message, ...(hint === undefined ? {} : { hint }), log: details.log ?? log };
+}

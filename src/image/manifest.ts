@@ -1,8 +1,10 @@
 // Manifests and indexes (image-spec, manifest.md and image-index.md; Docker manifest v2, schema 2): parsed strictly,
 // written in one way.
+
 import { type Digest, digestOf, isDigest } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import { sortedRecord } from '../core/sorted.ts';
 import type { Descriptor, MediaFamily, Platform, RawManifest } from './image.ts';
 import { isObject, type JsonObject, type JsonValue, member, parseJsonObject } from './json-text.ts';
 import { DOCKER_INDEX, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, typesOf } from './media-types.ts';
@@ -189,7 +191,7 @@ export function buildManifest(
     mediaType,
     config: plain(config),
     layers: layers.map(plain),
-    ...(hasAnnotations ? { annotations: sortedMap(annotations) } : {}),
+    ...(hasAnnotations ? { annotations: sortedRecord(annotations) } : {}),
   });
 }
 
@@ -208,7 +210,7 @@ export function buildIndex(
       ...plain(descriptor),
       platform: platformJson(platform),
     })),
-    ...(hasAnnotations ? { annotations: sortedMap(annotations) } : {}),
+    ...(hasAnnotations ? { annotations: sortedRecord(annotations) } : {}),
   });
 }
 
@@ -235,8 +237,4 @@ function rawManifest(
 /** Type, digest and size: annotations of a descriptor belong to the place where it stood. */
 function plain({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
-}
-
-function sortedMap(map: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -72,6 +72,11 @@ export function formatReference(reference: Reference): string {
   return `${reference.domain}/${reference.path}${suffix(reference)}`;
 }
 
+/** Whether `text` begins with a registry: `api:1` does not, though Docker Hub is meant by it. */
+export function namesHost(text: string): boolean {
+  return text.startsWith(`${parseReference(text).domain}/`);
+}
+
 /** As people write it: without `docker.io/` and `library/`. */
 export function familiarReference(reference: Reference): string {
   const { domain, path } = reference;

@@ -2,13 +2,13 @@
 // known beforehand there is no digest: the build is run, and its result decides whether there is more to do.
 import type { BuildChoice, ProjectImage } from '../config/types.ts';
 import type { Context } from '../core/context.ts';
+import { digestOfValue } from '../core/sorted.ts';
 import { parseReference } from '../image/reference.ts';
 import type { System } from '../system/system.ts';
 import { engineName } from '../transport/daemon-source.ts';
 import type { Transports } from '../transport/open.ts';
 import { namedImages } from './build/named-images.ts';
 import { readDockerfile } from './build/read-dockerfile.ts';
-import { keyOf } from './content-key.ts';
 import type { ContextDigests } from './context-digest.ts';
 import { orUndefined } from './or-undefined.ts';
 import { inEngine, inRegistry } from './origin.ts';
@@ -58,7 +58,7 @@ export async function buildInputs(
   // A file that cannot be read is the builder's to complain about: it may not even send it.
   if (bases === undefined || content === undefined || more === undefined) return undefined;
   const { secrets, cacheFrom: _, cacheTo: __, context: ___, dockerfile: ____, ...choices } = build;
-  return keyOf({
+  return digestOfValue({
     ...choices,
     text,
     content,

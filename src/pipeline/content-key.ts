@@ -1,6 +1,6 @@
 // What an image is made from, as one digest: where it is known what came of the same before, nothing is done again. Pure.
 import type { FlattenChoice } from '../config/types.ts';
-import { digestOf } from '../core/digest.ts';
+import { compareText, digestOfValue } from '../core/sorted.ts';
 
 /** Everything that decides what comes out. */
 export interface Ingredients {
@@ -20,17 +20,5 @@ export interface Ingredients {
 
 /** The key of `ingredients`: `sha256:…`. */
 export function contentKey({ parents, ...rest }: Ingredients): string {
-  return keyOf({ ...rest, parents: [...parents].sort(([a], [b]) => (a < b ? -1 : 1)) });
-}
-
-/** The digest of a plain value; the order in which members were written does not matter. */
-export function keyOf(value: unknown): string {
-  return digestOf(new TextEncoder().encode(JSON.stringify(sorted(value)) ?? 'null'));
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([name, member]) => [name, sorted(member)] as const);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  return digestOfValue({ ...rest, parents: [...parents].sort(([a], [b]) => compareText(a, b)) });
 }

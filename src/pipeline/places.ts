@@ -1,6 +1,6 @@
 // Where the names of an image live: in a registry, or in the engine of this machine. Pure.
 import type { Project } from '../config/types.ts';
-import { parseReference, type Reference } from '../image/reference.ts';
+import { namesHost, parseReference, type Reference } from '../image/reference.ts';
 import type { ShipStage } from './ship-types.ts';
 
 /** One name to give. */
@@ -23,11 +23,6 @@ export function placesOf(
     const isRemote = until !== 'build' && (registry !== undefined || namesHost(reference));
     return { reference, place: isRemote ? 'registry' : 'engine' };
   });
-}
-
-function namesHost(reference: string): boolean {
-  const { domain } = parseReference(reference);
-  return reference.startsWith(`${domain}/`);
 }
 
 /** A repository, and how people write it. */

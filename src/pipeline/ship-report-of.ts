@@ -1,5 +1,5 @@
 // From how a run went to its report: pure.
-import { isShipperError, messageOf, ShipperError } from '../core/errors.ts';
+import { failureOf, isShipperError } from '../core/errors.ts';
 import { type Delivered, pinnedNames } from './delivery.ts';
 import type { Selected } from './graph.ts';
 import type { PlannedTag } from './places.ts';
@@ -69,18 +69,6 @@ function errorOf(
   if (ending?.kind !== 'not-started' || ending.because === undefined) return undefined;
   const message = `Cannot begin: ${ending.because}, which it needs, is not ready`;
   return { code: 'INTERRUPTED', message, log: [] };
-}
-
-/**
- * A failure as the report has it, with the lines that it brings along (of the step that failed), else `log`. What is no
- * ShipperError is a `BUG`.
- */
-export function failureOf(error: unknown, log: readonly string[]): ShipFailure {
-  const { code, hint } =
-    error instanceof ShipperError ? error : ({ code: 'BUG', hint: undefined } as const);
-  const own = error instanceof ShipperError ? error.details.log : undefined;
-  const message = messageOf(error);
-  return { code, message, ...(hint === undefined ? {} : { hint }), log: own ?? log };
 }
 
 /** How the run ended. */

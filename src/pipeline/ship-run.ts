@@ -1,7 +1,7 @@
 // One run of the pipeline: images are made and delivered beside each other, then all tags move, then there is a report.
 import type { Project } from '../config/types.ts';
 import { type Context, note } from '../core/context.ts';
-import { isShipperError } from '../core/errors.ts';
+import { failureOf, isShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
@@ -19,7 +19,7 @@ import { homesOf, type PlannedTag, placesOf } from './places.ts';
 import { Publisher, type Ready } from './publish.ts';
 import { type Ending, openGates, runImages } from './schedule.ts';
 import type { ShipParts } from './ship.ts';
-import { failureOf, outcomeOf, reportImage } from './ship-report-of.ts';
+import { outcomeOf, reportImage } from './ship-report-of.ts';
 import type { ShipFailure, ShipReport, ShipRequest } from './ship-types.ts';
 import { Track } from './track.ts';
 
@@ -213,7 +213,7 @@ export class ShipRun implements AsyncDisposable {
         planned: this.#tagsOf(name),
       });
     });
-    const failure: ShipFailure | undefined = error === undefined ? undefined : failureOf(error, []);
+    const failure: ShipFailure | undefined = error === undefined ? undefined : failureOf(error);
     const isStopped = this.#ctx.signal.aborted || isShipperError(error, 'INTERRUPTED');
     return {
       schema: 1,

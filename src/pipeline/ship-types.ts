@@ -1,6 +1,6 @@
 // What a ship is asked and what it answers: plain values that the command line, `--report FILE`, a rollout and users of
 // the library share. The report's form is versioned: see docs/ship.md, "The report".
-import type { ErrorCode } from '../core/errors.ts';
+import type { Failure } from '../core/errors.ts';
 import type { Platform } from '../image/image.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 
@@ -137,13 +137,7 @@ export interface CacheFacts {
 }
 
 /** Why an image or a run failed. */
-export interface ShipFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint?: string;
-  /** The last lines of the image's own log. */
-  readonly log: readonly string[];
-}
+export interface ShipFailure extends Failure {}
 
 /** What a run would do, without asking any engine or registry. JSON-able. */
 export interface ShipPlan {

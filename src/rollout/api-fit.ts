@@ -2,12 +2,11 @@
 // not know, so it is looked for before anything is touched. Pure.
 import type { ContainerSpec } from '../engine/containers.ts';
 import { apiHas } from '../engine/terms.ts';
+import { arrayOf, objectOf } from '../engine/wire.ts';
 import type { ReleasedService } from './release.ts';
 
 /** Since then a hardware address belongs to a network, before to the container. */
 const MAC_ADDRESSES = '1.44';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** What a specification has that came with a version of the API. */
 const NEWER: readonly {
@@ -47,7 +46,7 @@ const NEWER: readonly {
     api: '1.45',
     version: '26',
     isUsed: ({ spec }) =>
-      listOf(memberOf(spec['HostConfig'], 'Mounts')).some(
+      arrayOf(memberOf(spec['HostConfig'], 'Mounts')).some(
         (mount) => memberOf(memberOf(mount, 'VolumeOptions'), 'Subpath') !== undefined,
       ),
   },
@@ -67,19 +66,11 @@ export function beyondApi(
 export function specFor(spec: ContainerSpec, apiVersion: string): ContainerSpec {
   if (apiHas(apiVersion, MAC_ADDRESSES)) return spec;
   const endpoints = memberOf(spec['NetworkingConfig'], 'EndpointsConfig');
-  const [first] = Object.values(isObject(endpoints) ? endpoints : {});
+  const [first] = Object.values(objectOf(endpoints));
   const address = memberOf(first, 'MacAddress');
   return address === undefined ? spec : { ...spec, MacAddress: address };
 }
 
 function memberOf(value: unknown, key: string): unknown {
-  return isObject(value) ? value[key] : undefined;
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null;
+  return objectOf(value)[key];
 }

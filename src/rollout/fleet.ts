@@ -1,12 +1,12 @@
 // All hosts of an environment, connected: which answer, which are left out, and that no engine stands there twice.
 import type { Environment, HostChoice } from '../config/environment-types.ts';
-import type { Context } from '../core/context.ts';
-import { narrow } from '../core/context.ts';
+import { type Context, narrow } from '../core/context.ts';
 import { messageOf, type Problem, ShipperError } from '../core/errors.ts';
 import { globOf } from '../core/glob.ts';
 import { expectListeners } from '../core/own-abort.ts';
 import { runAll } from '../core/pool.ts';
 import type { Engine } from '../engine/engine.ts';
+import { apiHas } from '../engine/terms.ts';
 import type { RolloutHost } from './host.ts';
 import type { EnvironmentRequest } from './rollout-types.ts';
 
@@ -142,12 +142,7 @@ function requireDistinct(found: ReadonlyMap<HostChoice, RolloutHost>): void {
 }
 
 function requireApi({ name, facts }: RolloutHost): void {
-  if (apiOf(facts.apiVersion) >= apiOf(LEAST_API)) return;
+  if (apiHas(facts.apiVersion, LEAST_API)) return;
   const message = `Cannot use ${name}: it speaks API ${facts.apiVersion}, and ${LEAST_API} is needed`;
   throw new ShipperError('UNSUPPORTED', message, { host: name, hint: 'update its Docker Engine' });
-}
-
-function apiOf(version: string): number {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major * 1000 + minor;
 }

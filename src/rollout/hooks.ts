@@ -7,9 +7,8 @@ import { masking } from '../core/mask.ts';
 import { ownAbort } from '../core/own-abort.ts';
 import type { System } from '../system/system.ts';
 import { slotName } from './labels.ts';
-import type { HookRunner } from './parts.ts';
+import type { HookRunner, SlotFacts } from './parts.ts';
 import type { DeployScope } from './release.ts';
-import type { SlotFacts } from './slot-acts.ts';
 
 /** How long a hook may take. */
 const HOOK_MS = 300_000;

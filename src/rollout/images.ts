@@ -4,7 +4,12 @@ import type { Project } from '../config/types.ts';
 import { type Context, note } from '../core/context.ts';
 import { bug, isShipperError, ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
-import { familiarReference, parseReference, withDefaultTag } from '../image/reference.ts';
+import {
+  familiarReference,
+  namesHost,
+  parseReference,
+  withDefaultTag,
+} from '../image/reference.ts';
 import type { Transports } from '../transport/open.ts';
 import type { ReleasedImage } from './release.ts';
 import type { ShippedDigests } from './ship-report-file.ts';
@@ -111,10 +116,6 @@ async function inEngine(
   const engine = await transports.engine();
   const image = await engine.inspectImage(ctx, name);
   return image && { name, digest: image.id };
-}
-
-function namesHost(reference: string): boolean {
-  return reference.startsWith(`${parseReference(reference).domain}/`);
 }
 
 function missing({ name, image }: ServiceChoice, reference: string, state: string): never {

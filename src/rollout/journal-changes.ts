@@ -1,4 +1,5 @@
 // What happens to a journal: each change makes a new one, and counts. Pure.
+import { compareText } from '../core/sorted.ts';
 import type {
   AuditEntry,
   DeployScope,
@@ -135,15 +136,15 @@ export function latestOf(journals: readonly (Journal | undefined)[]): Journal | 
   return {
     ...newest,
     releases: [...records.values()].sort((a, b) => (a.id < b.id ? -1 : 1)),
-    audit: [...lines.values()].sort((a, b) => compare(a.at, b.at)).slice(-AUDIT_LINES),
+    audit: [...lines.values()].sort((a, b) => compareText(a.at, b.at)).slice(-AUDIT_LINES),
   };
 }
 
 /** Two of the same count were written by runs that did not see each other: any order does that is the same everywhere. */
 function newestFirst(a: Journal, b: Journal): number {
   if (a.revision !== b.revision) return b.revision - a.revision;
-  const byAudit = compare(b.audit.at(-1)?.at ?? '', a.audit.at(-1)?.at ?? '');
-  return byAudit === 0 ? compare(JSON.stringify(b), JSON.stringify(a)) : byAudit;
+  const byAudit = compareText(b.audit.at(-1)?.at ?? '', a.audit.at(-1)?.at ?? '');
+  return byAudit === 0 ? compareText(JSON.stringify(b), JSON.stringify(a)) : byAudit;
 }
 
 /** What only an older journal thinks to be half-way is not. */
@@ -177,9 +178,4 @@ function isSameSlot(a: PreviousSlot, b: PreviousSlot): boolean {
 
 function changed(journal: Journal, change: Partial<Journal>): Journal {
   return { ...journal, ...change, revision: journal.revision + 1 };
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

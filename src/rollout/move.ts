@@ -1,7 +1,7 @@
 // `shipper move`: the digests that one environment runs are rolled out in another; only when they all work there, they are
 // stopped where they were. Both halves are rollouts of their own, so that a second move goes on where the first one ended.
 import type { Context } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import { failureOf, ShipperError } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
 import { see } from './deployment.ts';
 import { type Opened, type RolloutParts, withEnvironment } from './environment.ts';
@@ -10,7 +10,6 @@ import { newReleaseId } from './labels.ts';
 import type { MoveOutcome, MoveReport, MoveRequest } from './move-types.ts';
 import type { Journal, ReleasedImage, ReleaseRecord } from './release.ts';
 import { type Choice, changeEnvironment, planChange, rolloutChoice } from './rollout.ts';
-import { failureOf } from './rollout-report-of.ts';
 import type { ChangeRequest, RolloutReport, RolloutRequest } from './rollout-types.ts';
 import { leavingRules, rolloutTarget } from './targets.ts';
 

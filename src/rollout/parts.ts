@@ -1,8 +1,10 @@
 // What a run borrows: the images that are brought to hosts, and the programs of the configuration.
+
 import type { Context } from '../core/context.ts';
+import type { EngineContainer } from '../engine/containers.ts';
 import type { RolloutHost } from './host.ts';
+import type { SlotPlace } from './labels.ts';
 import type { ReleasedService } from './release.ts';
-import type { SlotFacts } from './slot-acts.ts';
 
 /** Brings images to hosts. */
 export interface Images {
@@ -15,6 +17,13 @@ export interface Images {
     service: ReleasedService,
     isAgain: boolean,
   ): Promise<string>;
+}
+
+/** What a hook is told of a slot. */
+export interface SlotFacts extends SlotPlace {
+  readonly host: RolloutHost;
+  readonly release: string;
+  readonly container: EngineContainer;
 }
 
 /** Runs the hooks of an environment, as far as it has them. They fail with `HOOK`. */

@@ -1,5 +1,7 @@
 // `shipper prune`: what of an environment nobody needs any more, told or removed, on every host (orchestration 5.9).
+
 import { type Context, narrow } from '../core/context.ts';
+import { failureOf } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { cleanUp, garbageOptions } from './clean-up.ts';
@@ -13,7 +15,6 @@ import type { RolloutHost } from './host.ts';
 import { withAudit } from './journal-changes.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import type { Journal } from './release.ts';
-import { failureOf } from './rollout-report-of.ts';
 import type { ChangeRequest, RolloutFailure } from './rollout-types.ts';
 
 /** What `shipper prune` is asked. */

@@ -1,6 +1,6 @@
 // The use cases that look at an environment, and the one that takes a lock from its holder.
 import { type Context, narrow, note } from '../core/context.ts';
-import { messageOf } from '../core/errors.ts';
+import { failureOf, messageOf } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { see } from './deployment.ts';
@@ -13,7 +13,6 @@ import { latestOf, withAudit } from './journal-changes.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { holderOf, type LockHolder } from './lock.ts';
 import type { Journal } from './release.ts';
-import { failureOf } from './rollout-report-of.ts';
 import type { EnvironmentRequest, RolloutFailure } from './rollout-types.ts';
 import { type HistoryReport, historyOf, type StatusReport, statusOf } from './status.ts';
 

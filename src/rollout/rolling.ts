@@ -1,14 +1,14 @@
 // Slots in batches, forwards, and back where the configuration wants that (orchestration 5.3). A slot whose new container
 // does not work is put back at once, whatever becomes of the rollout: what served before serves.
 import { type Context, narrow, note } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
+import { isShipperError } from '../core/errors.ts';
 import { neverAborts } from '../core/own-abort.ts';
 import { runAll } from '../core/pool.ts';
 import { batchesOf, isOverRatio } from './batches.ts';
 import { slotName } from './labels.ts';
 import type { SlotState } from './rollout-types.ts';
 import { stopGraceMs } from './slot-acts.ts';
-import { isServing, type SlotContainer, type SlotGoal } from './slot-plan.ts';
+import { isServing, NO_MEMORY, type SlotContainer, type SlotGoal } from './slot-plan.ts';
 import { runSlot, type SlotEnding, type SlotTools } from './slot-run.ts';
 import type { SlotWork, StepRules } from './works.ts';
 
@@ -119,7 +119,7 @@ export class Rolling {
       );
       await this.#side(batch, (work) => this.#update(work, rules));
       const results = batch.flatMap((work) => this.results.get(work) ?? []);
-      if (results.some(({ error }) => isLockLost(error))) return 'lock-lost';
+      if (results.some(({ error }) => isShipperError(error, 'LOCKED'))) return 'lock-lost';
       failed += results.filter(({ state }) => state === 'failed' || state === 'unknown').length;
       const isCanary = index === 0 && rules.batch.canary > 0 && failed > 0;
       if (isCanary || isOverRatio(failed, planned.length, rules.maxFailureRatio)) {
@@ -266,10 +266,6 @@ function isPutBack({ state, isDark }: SlotResult): boolean {
   return state === 'failed' && !isDark;
 }
 
-function isLockLost(error: unknown): boolean {
-  return error instanceof ShipperError && error.code === 'LOCKED';
-}
-
 /** What served before and was never led away from needs no proof. */
 function trustOld({ now }: SlotWork, after: SlotEnding | undefined) {
   const trusted = now.filter(({ id, status }) => {
@@ -277,7 +273,7 @@ function trustOld({ now }: SlotWork, after: SlotEnding | undefined) {
     return !after.memory.drained.has(id);
   });
   const ids = new Set(trusted.map(({ id }) => id));
-  return { fresh: new Set<string>(), passed: ids, routed: ids, drained: new Set<string>() };
+  return { ...NO_MEMORY, passed: ids, routed: ids };
 }
 
 function settled({ now }: SlotWork): SlotResult {

@@ -4,7 +4,7 @@ import { containerName, slotName } from './labels.ts';
 import type { DeployScope } from './release.ts';
 import type { RolloutTarget } from './rollout-run.ts';
 import type { PlannedBatch, PlannedCall, RolloutPlan } from './rollout-types.ts';
-import { nextStep, type SlotContainer, type SlotMemory, type SlotStep } from './slot-plan.ts';
+import { nextStep, type SlotContainer, type SlotStep } from './slot-plan.ts';
 import type { OwnContainer } from './slot-view.ts';
 import type { SlotWork } from './works.ts';
 
@@ -87,27 +87,23 @@ function callsOf(scope: DeployScope, work: SlotWork): readonly PlannedCall[] {
     isGated: work.isGated,
     isDiscarded: () => false,
   };
-  const sets = { fresh: [], passed: [], routed: [], drained: [] } as {
-    [key in keyof SlotMemory]: string[];
-  };
+  const fresh = new Set<string>();
+  const passed = new Set<string>();
+  const routed = new Set<string>();
+  const drained = new Set<string>();
+  const memory = { fresh, passed, routed, drained };
   let containers: readonly SlotContainer[] = work.now;
   for (let count = 0; count < MAX_CALLS; count += 1) {
-    const memory = {
-      fresh: new Set(sets.fresh),
-      passed: new Set(sets.passed),
-      routed: new Set(sets.routed),
-      drained: new Set(sets.drained),
-    };
     const step = nextStep(containers, rules, memory);
     if (step.kind === 'done') break;
     const name =
       step.kind === 'create' ? containerName(scope, work, step.release) : step.container.name;
     const { cause } = step;
     calls.push({ host: work.host.name, slot: slotName(work), kind: step.kind, what: name, cause });
-    if (step.kind === 'start') sets.fresh.push(step.container.id);
-    if (step.kind === 'gate') sets.passed.push(step.container.id);
-    if (step.kind === 'route') sets.routed.push(step.container.id);
-    if (step.kind === 'drain') sets.drained.push(step.container.id);
+    if (step.kind === 'start') fresh.add(step.container.id);
+    if (step.kind === 'gate') passed.add(step.container.id);
+    if (step.kind === 'route') routed.add(step.container.id);
+    if (step.kind === 'drain') drained.add(step.container.id);
     containers = after(containers, step, work, name);
   }
   return calls;

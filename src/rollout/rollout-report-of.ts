@@ -1,12 +1,11 @@
 // From how a run went to its report: pure.
-import { messageOf, ShipperError } from '../core/errors.ts';
+import { failureOf } from '../core/errors.ts';
 import type { SkippedHost } from './fleet.ts';
 import type { RolloutHost } from './host.ts';
 import type { DeployScope } from './release.ts';
 import type { RolloutTarget, RunResult } from './rollout-run.ts';
 import type {
   HostReport,
-  RolloutFailure,
   RolloutOutcome,
   RolloutReport,
   ServiceReport,
@@ -98,16 +97,6 @@ function hostsOf(
       ({ name, error }): HostReport => ({ host: name, state: 'skipped', error: failureOf(error) }),
     ),
   ];
-}
-
-/** A failure as the report has it. What is no ShipperError is a `BUG`. */
-export function failureOf(error: unknown): RolloutFailure {
-  const { code, hint, details } =
-    error instanceof ShipperError
-      ? error
-      : ({ code: 'BUG', hint: undefined, details: {} } as const);
-  const log = 'log' in details ? (details.log ?? []) : [];
-  return { code, message: messageOf(error), ...(hint === undefined ? {} : { hint }), log };
 }
 
 function mendOf(

@@ -1,7 +1,7 @@
 // One rollout under its lock: PLANNED → journal → images on every host → ROLLING → COMMITTED, or back (orchestration 5.3).
 // Nothing of a service is touched before every host has its images and a record of what it ran.
 import { type Context, interruption, note } from '../core/context.ts';
-import { isShipperError, messageOf, ShipperError } from '../core/errors.ts';
+import { isShipperError, messageOf } from '../core/errors.ts';
 import { neverAborts } from '../core/own-abort.ts';
 import { runAll } from '../core/pool.ts';
 import { HOSTS_AT_ONCE, type SkippedHost } from './fleet.ts';
@@ -149,7 +149,7 @@ class RolloutRun {
       if (resumed !== undefined) return this.#halt('paused', error);
       // Nothing was touched yet: the release is as if it had never begun.
       await this.#change(failRollout, 'failed', error);
-      return this.#result(isStop(error) ? 'interrupted' : 'failed', error);
+      return this.#result(isShipperError(error, 'INTERRUPTED') ? 'interrupted' : 'failed', error);
     }
     return this.#roll();
   }
@@ -292,8 +292,4 @@ class RolloutRun {
 
 function asItIs(journal: Journal): Journal {
   return journal;
-}
-
-function isStop(error: unknown): boolean {
-  return error instanceof ShipperError && error.code === 'INTERRUPTED';
 }

@@ -1,6 +1,6 @@
 // What a rollout is asked and what it answers: plain values that the command line, `--json` and users of the library share.
 // The report's form is versioned: see docs/rollout.md, "The report".
-import type { ErrorCode } from '../core/errors.ts';
+import type { Failure } from '../core/errors.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 
 /** What every command about an environment takes. */
@@ -139,13 +139,7 @@ export interface SlotReport {
 }
 
 /** Why something failed. */
-export interface RolloutFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint?: string;
-  /** The last lines of a container's own log, and of its health checks. */
-  readonly log: readonly string[];
-}
+export interface RolloutFailure extends Failure {}
 
 /** What a run would do: single calls of engines, each with its cause. JSON-able. */
 export interface RolloutPlan {

@@ -1,37 +1,22 @@
 // The steps of a slot carried out: one Engine call each, behind a look at the lock.
+
 import type { Context } from '../core/context.ts';
 import { bug, isShipperError, ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
-import type { EngineContainer } from '../engine/containers.ts';
 import { specFor } from './api-fit.ts';
 import type { RolloutHost } from './host.ts';
 import { containerName, labelsOf, readLabels, type SlotPlace, slotName } from './labels.ts';
+import type { HookRunner, Images } from './parts.ts';
 import type { DeployScope, ReleasedService } from './release.ts';
 import type { SlotStep } from './slot-plan.ts';
 import type { OwnContainer } from './slot-view.ts';
 
-/** What a hook is told of a slot. */
-export interface SlotFacts extends SlotPlace {
-  readonly host: RolloutHost;
-  readonly release: string;
-  readonly container: EngineContainer;
-}
-
 /** What a slot needs of the run that it is part of. */
-export interface SlotActs {
+export interface SlotActs extends Pick<Images, 'imageOn'>, Pick<HookRunner, 'route' | 'drain'> {
   /** Fails with `LOCKED` unless the lock of the host is still ours: called before each call that changes something. */
   checkLock(ctx: Context, host: RolloutHost): Promise<void>;
   /** The service by the hash of its specification, as a release has it. */
   serviceOf(service: string, specHash: string): ReleasedService | undefined;
-  /** What a container of `service` is created from on `host`; `isAgain` after the engine said that it has no such image. */
-  imageOn(
-    ctx: Context,
-    host: RolloutHost,
-    service: ReleasedService,
-    isAgain: boolean,
-  ): Promise<string>;
-  route(ctx: Context, facts: SlotFacts): Promise<void>;
-  drain(ctx: Context, facts: SlotFacts): Promise<void>;
 }
 
 /** A slot at work. */

@@ -1,5 +1,6 @@
 // What to do next in one slot: pure, one Engine call at a time, from what is there now (orchestration 5.3). Whoever is killed
 // between two calls, and whoever comes after him, sees the same table.
+import { compareText } from '../core/sorted.ts';
 import type { ContainerStatus, RestartPolicy } from '../engine/containers.ts';
 
 /** One of our containers in a slot. */
@@ -39,6 +40,14 @@ export interface SlotMemory {
   /** Traffic was led away from them. */
   readonly drained: ReadonlySet<string>;
 }
+
+/** Nothing is known yet. */
+export const NO_MEMORY: SlotMemory = {
+  fresh: new Set(),
+  passed: new Set(),
+  routed: new Set(),
+  drained: new Set(),
+};
 
 /** How a slot is worked on. */
 export interface SlotRules {
@@ -147,7 +156,7 @@ function choose(
           : 3;
   const [best] = containers
     .filter((container) => isOf(container, goal))
-    .sort((a, b) => rank(a) - rank(b) || compare(a.release, b.release));
+    .sort((a, b) => rank(a) - rank(b) || compareText(a.release, b.release));
   return best;
 }
 
@@ -191,8 +200,4 @@ function step(
 
 function samePolicy(a: RestartPolicy, b: RestartPolicy): boolean {
   return a.name === b.name && a.maximumRetryCount === b.maximumRetryCount;
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,10 +1,11 @@
 // What runs in an environment, host by host and slot by slot, and what its hosts remember: pure, from what was observed.
 
+import { failureOf } from '../core/errors.ts';
+import { compareText } from '../core/sorted.ts';
 import type { SkippedHost } from './fleet.ts';
 import type { LockHolder } from './lock.ts';
 import type { HostView } from './observe.ts';
 import type { AuditEntry, Journal, ReleaseRecord } from './release.ts';
-import { failureOf } from './rollout-report-of.ts';
 import type { RolloutFailure } from './rollout-types.ts';
 import { isServing } from './slot-plan.ts';
 import type { OwnContainer } from './slot-view.ts';
@@ -81,7 +82,7 @@ export function statusOf(
       ...skipped.map(({ name, error }) => ({ host: name, error: failureOf(error) })),
     ],
     slots: slots.sort(
-      (a, b) => order(a.service, b.service) || a.slot - b.slot || order(a.host, b.host),
+      (a, b) => compareText(a.service, b.service) || a.slot - b.slot || compareText(a.host, b.host),
     ),
   };
 }
@@ -168,8 +169,4 @@ export function historyOf(
     slots: record.slots.length,
   }));
   return { schema: 1, ...scope, releases, audit: journal?.audit ?? [] };
-}
-
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -2,10 +2,11 @@
 // labels. The same input gives the same bytes, and so the same image id, on every machine.
 import type { Context } from '../core/context.ts';
 import { type Digest, digestOf } from '../core/digest.ts';
+import { sortedRecord } from '../core/sorted.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Platform } from '../image/image.ts';
 import { layerType, OCI_INDEX, OCI_MANIFEST, typesOf } from '../image/media-types.ts';
-import { encodeHeader } from '../tar/encode.ts';
+import { encodeHeader, plainFileHead } from '../tar/encode.ts';
 import { BLOCK, padded } from '../tar/entry.ts';
 
 /** What such an image is made of. */
@@ -39,7 +40,7 @@ export function tinyImage({ name, platform, labels }: TinyImageSpec): TinyImage 
     architecture: platform.architecture,
     os: platform.os,
     // Never run. Engines refuse to create a container without any command.
-    config: { Cmd: ['/none'], Labels: sorted(labels) },
+    config: { Cmd: ['/none'], Labels: sortedRecord(labels) },
     rootfs: { type: 'layers', diff_ids: [layer] },
     history: [{ created: CREATED, created_by: 'shipper' }],
   });
@@ -102,28 +103,11 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefi
 /** A tar of ordinary files that anybody may read. */
 export function tarOf(files: readonly (readonly [path: string, bytes: Uint8Array])[]): Uint8Array {
   const parts = files.flatMap(([path, bytes]) => [
-    header(path, bytes.length),
+    encodeHeader(plainFileHead(path, bytes.length)),
     bytes,
     new Uint8Array(padded(bytes.length) - bytes.length),
   ]);
   return Buffer.concat([...parts, new Uint8Array(2 * BLOCK)]);
-}
-
-function header(path: string, size: number): Uint8Array {
-  return encodeHeader({
-    type: 'file',
-    path,
-    linkTarget: '',
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size,
-    mtimeSeconds: 0,
-    mtimeNanos: 0,
-    devMajor: 0,
-    devMinor: 0,
-    xattrs: undefined,
-  });
 }
 
 function descriptor(mediaType: string, bytes: Uint8Array): Readonly<Record<string, unknown>> {
@@ -132,11 +116,6 @@ function descriptor(mediaType: string, bytes: Uint8Array): Readonly<Record<strin
 
 function blobPath(digest: Digest): string {
   return `blobs/${digest.replace(':', '/')}`;
-}
-
-/** By name, so that the order in which labels were given makes no other image. */
-function sorted(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function json(value: unknown): Uint8Array {

@@ -7,6 +7,7 @@ import { placeGlobal, placeSlots } from './place-slots.ts';
 import type { PreviousSlot, ReleasedService, ReleasedSlot, UnfinishedRollout } from './release.ts';
 import {
   isServing,
+  NO_MEMORY,
   nextStep,
   type SlotGoal,
   type SlotRules,
@@ -71,17 +72,18 @@ export function worksOf(plan: WorkPlan): readonly SlotWork[] {
     const running = wanted.map(({ slot, host }) => workOf(plan, service, slot, host, true));
     const isWanted = new Set(wanted.map(({ slot, host }) => `${slot} ${host.host.id}`));
     const leaving = plan.views.flatMap((view) =>
-      [
-        ...new Set(
-          view.own.filter(({ service: name }) => name === service.name).map(({ slot }) => slot),
-        ),
-      ]
+      slotsThere(view, service.name)
         .filter((slot) => !isWanted.has(`${slot} ${view.host.id}`))
-        .sort((a, b) => a - b)
         .map((slot) => workOf(plan, service, slot, view, false)),
     );
     return [...running, ...leaving.filter(({ isSettled }) => !isSettled)];
   });
+}
+
+/** The slots of a service that a host has containers of, in any state. */
+function slotsThere({ own }: HostView, service: string): readonly number[] {
+  const slots = own.flatMap((each) => (each.service === service ? [each.slot] : []));
+  return [...new Set(slots)].sort((a, b) => a - b);
 }
 
 interface Placed {
@@ -150,9 +152,7 @@ function workOf(
 }
 
 function isSettled(now: readonly OwnContainer[], rules: SlotRules): boolean {
-  const nothing = new Set<string>();
-  const memory = { fresh: nothing, passed: nothing, routed: nothing, drained: nothing };
-  return nextStep(now, rules, memory).kind === 'done';
+  return nextStep(now, rules, NO_MEMORY).kind === 'done';
 }
 
 function previousOf(

@@ -41,7 +41,7 @@ export function encodeHeader(head: EntryHead, options: EncodeOptions = {}): Uint
     return block;
   }
   const blocks = zeros(2 * BLOCK + padded(records.length), options.scratch);
-  writeBlock(blocks, 0, paxHead(records.length), ['', PAX_NAME], 'x');
+  writeBlock(blocks, 0, plainFileHead('', records.length), ['', PAX_NAME], 'x');
   blocks.write(records, BLOCK, 'latin1');
   writeBlock(blocks, blocks.length - BLOCK, head, split ?? ['', path.slice(0, NAME_BYTES)]);
   return blocks;
@@ -98,10 +98,11 @@ function fitsTime(seconds: number): boolean {
   return seconds >= 0 && seconds <= MAX_OCTAL_11;
 }
 
-function paxHead(size: number): EntryHead {
+/** The head of a file that anybody may read, of no time and nobody: the same bytes wherever it is made. */
+export function plainFileHead(path: string, size: number): EntryHead {
   return {
     type: 'file',
-    path: '',
+    path,
     linkTarget: '',
     mode: 0o644,
     uid: 0,

@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ProjectImage } from '../../src/config/types.ts';
 import { ShipperError } from '../../src/core/errors.ts';
+import { digestOfValue } from '../../src/core/sorted.ts';
 import { capsFor } from '../../src/pipeline/caps.ts';
-import { contentKey, keyOf } from '../../src/pipeline/content-key.ts';
+import { contentKey } from '../../src/pipeline/content-key.ts';
 import { selectImages } from '../../src/pipeline/graph.ts';
 import { EMPTY_MEMORY, parseMemory, withKey } from '../../src/pipeline/memory-file.ts';
 import { homesOf, placesOf } from '../../src/pipeline/places.ts';
@@ -179,7 +180,7 @@ describe('keys', () => {
       { ...INGREDIENTS, epoch: '0' },
     ].map(contentKey);
     expect(new Set(keys).size).toBe(keys.length);
-    expect(keyOf([1, { a: null }])).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(digestOfValue([1, { a: null }])).toMatch(/^sha256:[0-9a-f]{64}$/);
   });
 });
 

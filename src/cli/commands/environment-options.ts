@@ -6,7 +6,13 @@ import type {
   RollbackRequest,
   RolloutRequest,
 } from '../../rollout/rollout-types.ts';
-import { mediaOptions, REGISTRY_OPTIONS, type RegistryFlags } from '../options.ts';
+import {
+  CONFIG_OPTION,
+  mediaOptions,
+  REGISTRY_OPTIONS,
+  type RegistryFlags,
+  WHAT,
+} from '../options.ts';
 import { countFrom0, parseDuration, parseWord, usage } from '../values.ts';
 import type { ArgumentSpec, OptionSpec } from '../verb.ts';
 
@@ -44,18 +50,8 @@ export const SERVICES: ArgumentSpec = {
   optional: true,
 };
 
-export const WHAT = 'What is done:';
 const WHERE = 'Where:';
 const RUN = 'How it runs:';
-
-const CONFIG: OptionSpec = {
-  flags: '--config <FILE>',
-  about: 'the configuration',
-  group: WHAT,
-  parse: parseWord,
-  value: 'file',
-  otherwise: 'env SHIPPER_CONFIG, else the nearest shipper.yaml from here up',
-};
 
 const HOSTS: OptionSpec = {
   flags: '--hosts <GLOB>',
@@ -114,11 +110,11 @@ export const VERSION_OPTION: OptionSpec = {
 };
 
 /** Options of a command that only looks. */
-export const LOOK_OPTIONS: readonly OptionSpec[] = [CONFIG, HOSTS, skipOption('any number')];
+export const LOOK_OPTIONS: readonly OptionSpec[] = [CONFIG_OPTION, HOSTS, skipOption('any number')];
 
 /** Options of a command that changes an environment, behind its own. */
 export function changeOptions(...own: readonly OptionSpec[]): readonly OptionSpec[] {
-  return [...own, CONFIG, HOSTS, skipOption('0'), LOCK_WAIT, HOST_TIMEOUT];
+  return [...own, CONFIG_OPTION, HOSTS, skipOption('0'), LOCK_WAIT, HOST_TIMEOUT];
 }
 
 /** Options of a command that starts containers, behind its own. */

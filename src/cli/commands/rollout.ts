@@ -1,4 +1,5 @@
 // `shipper rollout`, `rollback` and `resume`: what changes an environment, told as it goes and at its end.
+
 import type { Context } from '../../core/context.ts';
 import { rolloutAnnotations, rolloutOutputs, rolloutSummary } from '../../report/rollout-ci.ts';
 import { rolloutRenderer } from '../../report/rollout-live.ts';
@@ -8,6 +9,7 @@ import type { RolloutPlan, RolloutReport } from '../../rollout/rollout-types.ts'
 import type { System } from '../../system/system.ts';
 import { EXIT, exitCodeOfRollout } from '../exit-code.ts';
 import { tellGitHub } from '../github.ts';
+import { WHAT } from '../options.ts';
 import { printAnswer, type Session, withProgress } from '../session.ts';
 import { parseWord } from '../values.ts';
 import type { Verb } from '../verb.ts';
@@ -20,7 +22,6 @@ import {
   SERVICES,
   startOptions,
   VERSION_OPTION,
-  WHAT,
 } from './environment-options.ts';
 
 const REPORT = {

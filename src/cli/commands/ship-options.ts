@@ -1,7 +1,7 @@
 // The options of `shipper build`, `push` and `ship`, and how they become a request of the pipeline.
 import { given } from '../../core/given.ts';
 import type { ShipRequest, ShipStage } from '../../pipeline/ship-types.ts';
-import { MEDIA_OPTIONS, type MediaFlags, mediaOptions } from '../options.ts';
+import { CONFIG_OPTION, MEDIA_OPTIONS, type MediaFlags, mediaOptions, WHAT } from '../options.ts';
 import { countUpTo, parseWord, usage } from '../values.ts';
 import type { OptionSpec } from '../verb.ts';
 
@@ -22,19 +22,11 @@ export interface ShipFlags extends MediaFlags {
   readonly builder?: string;
 }
 
-const WHAT = 'What is done:';
 const RUN = 'How it runs:';
 const BUILDS = 'How images are built:';
 
 const COMMON: readonly OptionSpec[] = [
-  {
-    flags: '--config <FILE>',
-    about: 'the configuration',
-    group: WHAT,
-    parse: parseWord,
-    value: 'file',
-    otherwise: 'env SHIPPER_CONFIG, else the nearest shipper.yaml from here up',
-  },
+  CONFIG_OPTION,
   { flags: '--dry-run', about: 'print what would be done, and do nothing', group: WHAT },
   { flags: '--graph', about: 'with --dry-run: print the graph of images for Mermaid', group: WHAT },
   {

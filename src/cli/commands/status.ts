@@ -1,6 +1,8 @@
 // `shipper status` and `shipper history`: what runs in an environment, and what it ran.
+
 import { historyText, statusText } from '../../report/status-report.ts';
 import { EXIT } from '../exit-code.ts';
+import { WHAT } from '../options.ts';
 import { printAnswer, withProgress } from '../session.ts';
 import type { Verb } from '../verb.ts';
 import {
@@ -8,7 +10,6 @@ import {
   type EnvironmentFlags,
   environmentRequest,
   LOOK_OPTIONS,
-  WHAT,
 } from './environment-options.ts';
 
 export const statusVerb: Verb<EnvironmentFlags> = {
