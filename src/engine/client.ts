@@ -23,6 +23,8 @@ import {
   expectSuccess,
   Session,
 } from './session.ts';
+import type { SwarmCalls } from './swarm.ts';
+import { swarmOf } from './swarm-client.ts';
 import { apiHas, inPath, isFor, platformJson, splitName } from './terms.ts';
 import { type Progress, parseArray, readProgress } from './wire.ts';
 
@@ -39,11 +41,13 @@ export function connectEngine(
 
 class ApiEngine implements Engine {
   readonly containers: Containers;
+  readonly swarm: SwarmCalls;
   readonly #session: Session;
 
   constructor(session: Session) {
     this.#session = session;
     this.containers = containersOf(session);
+    this.swarm = swarmOf(session);
   }
 
   facts(ctx: Context): Promise<EngineFacts> {

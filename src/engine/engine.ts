@@ -1,6 +1,7 @@
 // The few Docker Engine calls that shipper needs, with its own types. `modem.ts` is the real one.
 import type { Context } from '../core/context.ts';
 import type { Containers } from './containers.ts';
+import type { SwarmCalls } from './swarm.ts';
 
 /** What `GET /version`, `/info` and `/_ping` say, as far as it matters here. */
 export interface EngineFacts {
@@ -96,6 +97,8 @@ export interface EngineLogin {
 export interface Engine extends AsyncDisposable {
   /** Its calls about containers, networks, volumes. */
   readonly containers: Containers;
+  /** Its calls as a manager of a swarm. */
+  readonly swarm: SwarmCalls;
   /** Negotiates on the first call and remembers. */
   facts(ctx: Context): Promise<EngineFacts>;
   /** Undefined when the engine has no such image. `name` is a reference or id. */

@@ -69,8 +69,8 @@ export function pullName(reference: string): { readonly fromImage: string; reado
   return { fromImage, tag: hasTag ? named.slice(colon + 1) : 'latest' };
 }
 
-/** The alphabet of URLs, with padding. */
-function authHeader(login: EngineLogin): string {
+/** `X-Registry-Auth`: the alphabet of URLs, with padding. */
+export function authHeader(login: EngineLogin): string {
   const base64 = Buffer.from(JSON.stringify(login), 'utf8').toString('base64');
   return base64.replaceAll('+', '-').replaceAll('/', '_');
 }

@@ -12,6 +12,7 @@ import type {
   EngineImage,
   ImportOptions,
 } from '../../src/engine/engine.ts';
+import type { SwarmCalls } from '../../src/engine/swarm.ts';
 import { isFor } from '../../src/engine/terms.ts';
 import { EngineRefusal } from './engine-store.ts';
 import type { FakeHost } from './fake-host.ts';
@@ -59,6 +60,8 @@ export interface HostEngineOptions {
   readonly isDead?: () => boolean;
   /** While it says true, nothing answers. */
   readonly isCut?: () => boolean;
+  /** What it is as a manager; default: it is in no swarm, and nobody may ask. */
+  readonly swarm?: SwarmCalls;
 }
 
 /** How `fake-host-containers.ts` makes a call: with the fault that was ordered for it. */
@@ -78,6 +81,7 @@ const counters = new WeakMap<object, number>();
 
 class HostEngine implements Engine {
   readonly containers: Containers;
+  readonly swarm: SwarmCalls;
   readonly #host: FakeHost;
   readonly #options: HostEngineOptions;
   readonly #facts: EngineFacts;
@@ -86,6 +90,7 @@ class HostEngine implements Engine {
     this.#host = host;
     this.#options = options;
     this.#facts = factsOf(host);
+    this.swarm = options.swarm ?? ({} as SwarmCalls);
     this.containers = hostContainers(host, {
       perform: (ctx, method, args, effect) => this.#call(ctx, `containers.${method}`, args, effect),
       clock: options.clock ?? host.clock,
