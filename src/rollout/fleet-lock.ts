@@ -5,7 +5,15 @@ import { ShipperError } from '../core/errors.ts';
 import { chanceOf } from '../core/retry.ts';
 import type { Files, System } from '../system/system.ts';
 import { HeldLock, type LostLock } from './held-lock.ts';
-import { holderOf, holderText, LEASE, type LockHolder, type LockHost, scopeText } from './lock.ts';
+import {
+  holderOf,
+  holderText,
+  LEASE,
+  type LockHolder,
+  type LockHost,
+  locksOf,
+  scopeText,
+} from './lock.ts';
 import { attemptLock, LeaseWatch, type Rival, type TakenOver } from './lock-attempt.ts';
 import type { DeployScope } from './release.ts';
 
@@ -130,7 +138,7 @@ export async function unlock(
         { host: host.name, hint: `Look who has it: shipper status ${scope.environment}` },
       );
     }
-    await host.engine.containers.remove(ctx, holder.container);
+    await locksOf(host).remove(ctx, holder.container);
     removed.push(host.name);
   }
   return removed;

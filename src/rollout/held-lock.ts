@@ -6,13 +6,12 @@ import type { FleetLock } from './fleet-lock.ts';
 import {
   holderOf,
   holderText,
-  isHeld,
   LEASE,
   type LockClaim,
   type LockHolder,
   type LockHost,
+  locksOf,
   scopeText,
-  writeLease,
 } from './lock.ts';
 import { giveBack, type HeldHost, type TakenOver } from './lock-attempt.ts';
 import type { DeployScope } from './release.ts';
@@ -96,7 +95,7 @@ export class HeldLock implements FleetLock {
     }
     if (ctx.signal.aborted) throw interruption(ctx.signal);
     // Engines fail in many ways on what is being removed: whether it is there is what counts.
-    if (await isHeld(ctx, kept.host.engine, kept.container)) {
+    if (await locksOf(kept.host).isHeld(ctx, kept.container)) {
       if (failure !== undefined) throw failure.error;
       return;
     }
@@ -140,7 +139,7 @@ export class HeldLock implements FleetLock {
     const { clock } = ctx;
     const askedAt = clock.monotonic();
     kept.beat += 1;
-    await writeLease(ctx, kept.host.engine, kept.container, this.token, kept.beat);
+    await locksOf(kept.host).writeLease(ctx, kept.container, this.token, kept.beat);
     // Somebody may have decided just before to take it over. One beat later that would be done.
     if (askedAt - kept.renewedAt > LEASE.freshMs) kept.trustedFrom = askedAt + LEASE.beatMs;
     kept.renewedAt = Math.max(kept.renewedAt, askedAt);

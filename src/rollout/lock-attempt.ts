@@ -9,10 +9,9 @@ import {
   type LockClaim,
   type LockHolder,
   type LockHost,
-  readLease,
+  locksOf,
   releaseLock,
   scopeText,
-  tryLock,
 } from './lock.ts';
 import type { DeployScope } from './release.ts';
 import { within } from './within.ts';
@@ -81,11 +80,11 @@ export class LeaseWatch {
 /** `refused` where the engine can just now not say: it fails on containers that are being removed. */
 async function readOrRefused(
   ctx: Context,
-  { engine }: LockHost,
+  host: LockHost,
   { container }: LockHolder,
 ): Promise<string | undefined> {
   try {
-    return await readLease(ctx, engine, container);
+    return await locksOf(host).readLease(ctx, container);
   } catch (error) {
     if (isShipperError(error, 'ENGINE')) return 'refused';
     throw error;
@@ -152,7 +151,7 @@ async function takeOne(
   let removed: TakenOver | undefined;
   for (;;) {
     const renewedAt = ctx.clock.monotonic();
-    const take = await tryLock(ctx, host, scope, claim);
+    const take = await locksOf(host).tryLock(ctx, scope, claim);
     if (take.kind === 'taken') {
       if (removed !== undefined) takenOver.push(removed);
       return { host, container: take.container, isEntered: false, renewedAt };
@@ -164,7 +163,7 @@ async function takeOne(
     const reason = attempt.takesOver ? await whyOver(ctx, host, holder, attempt) : undefined;
     if (reason === undefined) return { host, holder };
     // By its id: of several who do this one's create is the first, and nobody removes what that made.
-    await host.engine.containers.remove(ctx, holder.container);
+    await locksOf(host).remove(ctx, holder.container);
     removed = { host: host.name, holder, reason };
     const what = `Removed the lock of ${scopeText(scope)} on ${host.name}`;
     note(ctx, 'warn', `${what}: ${holderText(holder)}, and ${reason}`);

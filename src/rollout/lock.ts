@@ -26,6 +26,39 @@ export interface LockHost {
   /** `ID` of its engine: hosts are locked in this order. */
   readonly id: string;
   readonly engine: Engine;
+  /** Where its locks are kept; default: in containers of its engine. */
+  readonly locks?: LockStore;
+}
+
+/** Where locks are kept: under names that can be had once, with a lease beside them. The rules of the lease are above it. */
+export interface LockStore {
+  /** Tries once to take the lock. After a failure it may have been taken all the same. */
+  tryLock(ctx: Context, scope: DeployScope, claim: LockClaim): Promise<Take>;
+  /** Who holds the lock; undefined where nobody does. `CONFLICT` where something else has its name. */
+  holderOf(ctx: Context, scope: DeployScope): Promise<LockHolder | undefined>;
+  /** What the lease says, for comparing; undefined where there is none yet, or no such lock. */
+  readLease(ctx: Context, container: string): Promise<string | undefined>;
+  /** Renews a lease. `NOT_FOUND` where the lock is gone. */
+  writeLease(ctx: Context, container: string, token: string, beat: number): Promise<void>;
+  /** Whether a lock is still there. */
+  isHeld(ctx: Context, container: string): Promise<boolean>;
+  /** No error when it is gone. */
+  remove(ctx: Context, container: string): Promise<void>;
+}
+
+/** Where the locks of `host` are kept. */
+export function locksOf(host: LockHost): LockStore {
+  const { engine } = host;
+  return (
+    host.locks ?? {
+      tryLock: (ctx, scope, claim) => tryLock(ctx, host, scope, claim),
+      holderOf: (ctx, scope) => holderIn(ctx, host, scope),
+      readLease: (ctx, container) => readLease(ctx, engine, container),
+      writeLease: (ctx, container, token, beat) => writeLease(ctx, engine, container, token, beat),
+      isHeld: (ctx, container) => isHeld(ctx, engine, container),
+      remove: (ctx, container) => engine.containers.remove(ctx, container),
+    }
+  );
 }
 
 /** What a lock says of who holds it. */
@@ -46,7 +79,7 @@ export interface LockClaim {
 /** A lock that is held. */
 export interface LockHolder extends LockClaim {
   readonly scope: DeployScope;
-  /** Id of its container. */
+  /** Id of its container, or of what else it is kept in. */
   readonly container: string;
 }
 
@@ -76,8 +109,7 @@ export function lockName({ project, environment }: DeployScope): string {
   return `shipper-lock-${project}-${environment}`;
 }
 
-/** Tries once to take the lock. After a failure it may have been taken all the same: `releaseLock` looks. */
-export async function tryLock(
+async function tryLock(
   ctx: Context,
   { engine, name }: LockHost,
   scope: DeployScope,
@@ -121,8 +153,8 @@ async function hasBegun(
   }
 }
 
-/** Whether a lock is still there. One that is being removed is not, whatever else the engine says of it. */
-export async function isHeld(ctx: Context, engine: Engine, container: string): Promise<boolean> {
+/** One that is being removed is not there, whatever else the engine says of it. */
+async function isHeld(ctx: Context, engine: Engine, container: string): Promise<boolean> {
   const found = await engine.containers.inspect(ctx, container);
   return found !== undefined && isLocking(found);
 }
@@ -141,7 +173,7 @@ async function createLock(
   try {
     return await engine.containers.create(ctx, lockName(scope), {
       Image: IMAGE.name,
-      Labels: labelsOf(scope, claim),
+      Labels: lockLabels(scope, claim),
       HostConfig: { NetworkMode: 'none' },
     });
   } catch (error) {
@@ -153,7 +185,15 @@ async function createLock(
 }
 
 /** Who holds the lock; undefined where nobody does. `CONFLICT` where something else has its name. */
-export async function holderOf(
+export function holderOf(
+  ctx: Context,
+  host: LockHost,
+  scope: DeployScope,
+): Promise<LockHolder | undefined> {
+  return locksOf(host).holderOf(ctx, scope);
+}
+
+async function holderIn(
   ctx: Context,
   { engine, name }: LockHost,
   scope: DeployScope,
@@ -171,8 +211,7 @@ function refuseForeign(scope: DeployScope, host: string): never {
   );
 }
 
-/** What the lease says, for comparing; undefined where there is none yet, or no such lock. */
-export async function readLease(
+async function readLease(
   ctx: Context,
   engine: Engine,
   container: string,
@@ -192,8 +231,7 @@ export async function readLease(
   return undefined;
 }
 
-/** Renews a lease. `NOT_FOUND` where the lock is gone. */
-export async function writeLease(
+async function writeLease(
   ctx: Context,
   engine: Engine,
   container: string,
@@ -214,7 +252,7 @@ export async function releaseLock(
   const holder = await holderOf(ctx, host, scope);
   if (holder?.token !== token) return false;
   // By its id: by its name it might be the next one's.
-  await host.engine.containers.remove(ctx, holder.container);
+  await locksOf(host).remove(ctx, holder.container);
   return true;
 }
 
@@ -229,7 +267,8 @@ export function holderText({ by, since, action, release }: LockHolder): string {
   return `${by} has held it since ${since} for ${what}`;
 }
 
-function labelsOf(scope: DeployScope, claim: LockClaim): Readonly<Record<string, string>> {
+/** A claim as labels. */
+export function lockLabels(scope: DeployScope, claim: LockClaim): Readonly<Record<string, string>> {
   return {
     // Not `shipper.managed`: it is none of the containers that a rollout looks after.
     [LABELS.project]: scope.project,
@@ -243,7 +282,11 @@ function labelsOf(scope: DeployScope, claim: LockClaim): Readonly<Record<string,
   };
 }
 
-function readHolder({ id, labels }: EngineContainer): LockHolder | undefined {
+/** Reads it back; undefined where they are those of something else. */
+export function readHolder({
+  id,
+  labels,
+}: Pick<EngineContainer, 'id' | 'labels'>): LockHolder | undefined {
   const token = labels[LOCK_LABELS.token];
   const project = labels[LABELS.project];
   const environment = labels[LABELS.environment];
