@@ -61,7 +61,7 @@ export interface ContainerChoice {
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
-  /** `host:address`. */
+  /** `host=address`. */
   readonly extraHosts: readonly string[];
   readonly ulimits: readonly Ulimit[];
   readonly sysctls: Readonly<Record<string, string>>;

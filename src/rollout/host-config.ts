@@ -69,7 +69,8 @@ function names(service: string, container: ContainerChoice) {
     Dns: some(dns),
     DnsSearch: some(dnsSearch),
     DnsOptions: some(dnsOptions),
-    ExtraHosts: some(extraHosts),
+    // Engines of 20.10 know no other form.
+    ExtraHosts: some(extraHosts.map((text) => text.replace('=', ':'))),
     IpcMode: namespaceOf(service, 'ipc', ipc),
     PidMode: namespaceOf(service, 'pid', pid),
     UTSMode: uts,
