@@ -5,7 +5,7 @@ import type { Project } from '../config/types.ts';
 import type { Context } from '../core/context.ts';
 import { bug, ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, EngineLogin } from '../engine/engine.ts';
 import type { System } from '../system/system.ts';
 import { connectFleet, type Fleet } from './fleet.ts';
 import type { HookRunner, Images } from './parts.ts';
@@ -31,6 +31,8 @@ export interface RolloutParts {
   ): Promise<Wanted>;
   /** How the services are treated, without asking any registry: for a way back. */
   rules(opened: Opened): readonly ServiceRules[];
+  /** What there is to pull `pinned` with, for nodes that pull by themselves. */
+  login(ctx: Context, pinned: string): Promise<EngineLogin | undefined>;
   images(opened: Opened): Images & AsyncDisposable;
   hooks(opened: Opened, lockEnv: Readonly<Record<string, string>>): HookRunner;
 }
@@ -55,6 +57,18 @@ export interface Opened {
   readonly parts: RolloutParts;
 }
 
+/** Whether its hosts are managers of a swarm. */
+export function isSwarm({ environment }: Pick<Opened, 'environment'>): boolean {
+  return environment.engine === 'swarm';
+}
+
+/** Refuses a swarm where `what` needs the hosts themselves: `UNSUPPORTED`, with `hint` for what to do instead. */
+export function requireHosts(opened: Opened, what: string, hint: string): void {
+  if (!isSwarm(opened)) return;
+  const message = `Cannot ${what} ${opened.scope.environment}: it is a swarm, whose nodes are not reached`;
+  throw new ShipperError('UNSUPPORTED', message, { hint });
+}
+
 /** Opens the environment of a request, does `work`, and closes its connections. */
 export async function withEnvironment<T>(
   system: System,
@@ -70,20 +84,14 @@ export async function withEnvironment<T>(
   });
   const { environment } = project;
   if (environment === undefined) throw bug('Cannot go on: the environment was not read');
-  refuseSwarm(environment);
   const { hostTimeoutMs = HOST_TIMEOUT_MS } = request;
   const connect = (host: HostChoice) => parts.connect(host, hostTimeoutMs);
-  await using fleet = await connectFleet(ctx, environment, request, connect);
+  // One manager of a swarm is enough.
+  const isOne = environment.engine === 'swarm';
+  const asked = isOne ? { ...request, skipUnreachable: Number.MAX_SAFE_INTEGER } : request;
+  await using fleet = await connectFleet(ctx, environment, asked, connect);
   const scope = { project: project.name, environment: environment.name };
   return await work({ system, project, environment, scope, by: whoAsks(system), fleet, parts });
-}
-
-/** Containers of a swarm are its own: as plain hosts its managers would be made to run what it does not know of. */
-function refuseSwarm({ name, engine, place }: Environment): void {
-  if (engine !== 'swarm') return;
-  const message = `Cannot use ${name}: rollouts to a swarm are not in this version`;
-  const hint = `name its machines as plain hosts (${place.file}:${place.line}), or use docker stack deploy`;
-  throw new ShipperError('UNSUPPORTED', message, { hint });
 }
 
 /** Who asks, for locks and logs: whoever a CI names, else the user of this machine. */

@@ -4,7 +4,7 @@ import type { Context } from '../core/context.ts';
 import { failureOf, ShipperError } from '../core/errors.ts';
 import type { System } from '../system/system.ts';
 import { see } from './deployment.ts';
-import { type Opened, type RolloutParts, withEnvironment } from './environment.ts';
+import { type Opened, type RolloutParts, requireHosts, withEnvironment } from './environment.ts';
 import { recordIn } from './journal-changes.ts';
 import { newReleaseId } from './labels.ts';
 import type { MoveOutcome, MoveReport, MoveRequest } from './move-types.ts';
@@ -12,6 +12,8 @@ import type { Journal, ReleasedImage, ReleaseRecord } from './release.ts';
 import { type Choice, changeEnvironment, planChange, rolloutChoice } from './rollout.ts';
 import type { ChangeRequest, RolloutReport, RolloutRequest } from './rollout-types.ts';
 import { leavingRules, rolloutTarget } from './targets.ts';
+
+const OTHERWISE = 'roll out there what was shipped: shipper rollout --report FILE';
 
 /** Makes the parts for one of the two environments. */
 export type PartsFor = (request: RolloutRequest) => RolloutParts | Promise<RolloutParts>;
@@ -44,6 +46,7 @@ export async function moveServices(
   const from = sideOf(request, request.from);
   const fromParts = await partsFor(from);
   const { cargo, project } = await withEnvironment(system, ctx, from, fromParts, async (opened) => {
+    requireHosts(opened, 'move from', OTHERWISE);
     const { journal } = await see(ctx, opened.fleet.hosts, opened.scope);
     return { cargo: cargoOf(journal, request), project: opened.scope.project };
   });
@@ -62,7 +65,10 @@ export async function moveServices(
   if (cargo.services.length === 0) return report('unchanged');
   const to = { ...sideOf(request, request.to), services: cargo.services };
   const toParts = await partsFor(to);
-  const arriving = async (opened: Opened) => rolloutChoice(ctx, opened, to, cargo.images);
+  const arriving = async (opened: Opened) => {
+    requireHosts(opened, 'move to', OTHERWISE);
+    return rolloutChoice(ctx, opened, to, cargo.images);
+  };
   if (request.dryRun) {
     const plans = {
       to: await withEnvironment(system, ctx, to, toParts, async (opened) =>

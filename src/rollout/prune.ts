@@ -6,7 +6,7 @@ import { runAll } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { cleanUp, garbageOptions } from './clean-up.ts';
 import { see } from './deployment.ts';
-import { type Opened, type RolloutParts, withEnvironment } from './environment.ts';
+import { type Opened, type RolloutParts, requireHosts, withEnvironment } from './environment.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
 import { takeFleetLock } from './fleet-lock.ts';
 import { type GarbageItem, type KeptItem, planGarbage } from './gc.ts';
@@ -54,6 +54,11 @@ export function pruneEnvironment(
   parts: RolloutParts,
 ): Promise<PruneReport> {
   return withEnvironment(system, ctx, request, parts, async (opened) => {
+    requireHosts(
+      opened,
+      'prune',
+      'old releases go after each rollout; images, by `docker image prune` on its nodes',
+    );
     const isDryRun = request.dryRun ?? false;
     const pruned = isDryRun ? await planned(ctx, opened) : await removed(ctx, opened, request);
     const { hosts, skipped } = opened.fleet;

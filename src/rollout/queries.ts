@@ -4,14 +4,14 @@ import { failureOf, messageOf } from '../core/errors.ts';
 import { runAll } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { see } from './deployment.ts';
-import { type Opened, type RolloutParts, withEnvironment } from './environment.ts';
+import { isSwarm, type Opened, type RolloutParts, withEnvironment } from './environment.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
 import { takeFleetLock, unlock } from './fleet-lock.ts';
 import type { RolloutHost } from './host.ts';
 import { readJournal } from './journal.ts';
 import { latestOf, withAudit } from './journal-changes.ts';
 import { JournalKeeper } from './journal-keeper.ts';
-import { holderOf, type LockHolder } from './lock.ts';
+import { holderOf, type LockHolder, type LockHost } from './lock.ts';
 import type { Journal } from './release.ts';
 import type { EnvironmentRequest, RolloutFailure } from './rollout-types.ts';
 import { type HistoryReport, historyOf, type StatusReport, statusOf } from './status.ts';
@@ -26,7 +26,9 @@ export function environmentStatus(
   request: EnvironmentRequest,
   parts: RolloutParts,
 ): Promise<StatusReport> {
-  return look(system, ctx, request, parts, async ({ scope, fleet }) => {
+  return look(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await import('./swarm/swarm.ts')).swarmStatus(ctx, opened);
+    const { scope, fleet } = opened;
     const { hosts, skipped } = fleet;
     const { views, journal } = await see(ctx, hosts, scope);
     const [lock] = await holdersOn(ctx, hosts, scope);
@@ -41,7 +43,9 @@ export function environmentHistory(
   request: EnvironmentRequest,
   parts: RolloutParts,
 ): Promise<HistoryReport> {
-  return look(system, ctx, request, parts, async ({ scope, fleet }) => {
+  return look(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await import('./swarm/swarm.ts')).swarmHistory(ctx, opened);
+    const { scope, fleet } = opened;
     const journals = new Map<RolloutHost, Journal | undefined>();
     await eachHost(ctx, fleet.hosts, async (inside, host) => {
       journals.set(host, await readJournal(inside, host.engine, scope));
@@ -77,8 +81,7 @@ export function environmentLocks(
   parts: RolloutParts,
 ): Promise<LocksReport> {
   return look(system, ctx, request, parts, async (opened) => {
-    const { fleet, scope } = opened;
-    const found = await holdersOn(ctx, fleet.hosts, scope);
+    const found = await holdersOn(ctx, await lockHosts(ctx, opened), opened.scope);
     const { owner } = system.files;
     const locks = found.map(({ host, holder }): HostLock => {
       const isDead = owner.isDead(holder.owner);
@@ -105,15 +108,16 @@ export function unlockEnvironment(
   parts: RolloutParts,
 ): Promise<LocksReport> {
   return look(system, ctx, request, parts, async (opened) => {
-    const { fleet, scope } = opened;
-    const found = await holdersOn(ctx, fleet.hosts, scope);
+    const { scope } = opened;
+    const found = await holdersOn(ctx, await lockHosts(ctx, opened), scope);
     const removed: HostLock[] = [];
     for (const { host, holder } of found) {
       const token = request.tokens.find((each) => each === holder.token) ?? request.tokens[0] ?? '';
       const names = await unlock(ctx, [host], scope, { token });
       removed.push(...names.map((name) => ({ host: name, holder })));
     }
-    if (removed.length > 0) await logUnlock(ctx, opened, removed);
+    // A swarm has no log apart from its releases.
+    if (removed.length > 0 && !isSwarm(opened)) await logUnlock(ctx, opened, removed);
     return locksReport(opened, removed);
   });
 }
@@ -164,13 +168,20 @@ function look<T>(
   return withEnvironment(system, ctx, { ...request, skipUnreachable }, parts, work);
 }
 
+/** A swarm has one for all of its nodes. */
+async function lockHosts(ctx: Context, opened: Opened): Promise<readonly LockHost[]> {
+  if (!isSwarm(opened)) return opened.fleet.hosts;
+  const { swarmLockHost } = await import('./swarm/swarm.ts');
+  return [await swarmLockHost(ctx, opened)];
+}
+
 /** In the order of the hosts. */
 async function holdersOn(
   ctx: Context,
-  hosts: readonly RolloutHost[],
+  hosts: readonly LockHost[],
   scope: Opened['scope'],
-): Promise<readonly { readonly host: RolloutHost; readonly holder: LockHolder }[]> {
-  const found = new Map<RolloutHost, LockHolder>();
+): Promise<readonly { readonly host: LockHost; readonly holder: LockHolder }[]> {
+  const found = new Map<LockHost, LockHolder>();
   await eachHost(ctx, hosts, async (inside, host) => {
     const holder = await holderOf(inside, host, scope);
     if (holder !== undefined) found.set(host, holder);
@@ -181,12 +192,12 @@ async function holdersOn(
   });
 }
 
-async function eachHost(
+async function eachHost<Host extends LockHost>(
   ctx: Context,
-  hosts: readonly RolloutHost[],
-  act: (inside: Context, host: RolloutHost) => Promise<void>,
+  hosts: readonly Host[],
+  act: (inside: Context, host: Host) => Promise<void>,
 ): Promise<void> {
-  const inside = (host: RolloutHost) => narrow(ctx, { host: host.name });
+  const inside = (host: Host) => narrow(ctx, { host: host.name });
   await runAll(
     hosts.map((host) => () => act(inside(host), host)),
     HOSTS_AT_ONCE,

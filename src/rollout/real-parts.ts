@@ -3,6 +3,7 @@ import { connectEngine } from '../engine/client.ts';
 import { findEndpoint } from '../engine/endpoint.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
+import { loginsFor } from '../transport/engine-logins.ts';
 import { Transports } from '../transport/open.ts';
 import { Delivery } from './delivery.ts';
 import type { RolloutParts } from './environment.ts';
@@ -36,6 +37,10 @@ export function realParts(system: System, version: string, media: MediaOptions):
     },
     rules({ environment }) {
       return inOrder(environment.services).map((service) => serviceRules(service, undefined));
+    },
+    async login(ctx, pinned) {
+      const [login] = Object.values(await loginsFor(system, ctx, media, [pinned]));
+      return login;
     },
     images: (opened) => new Delivery(opened, media),
     hooks: ({ environment, scope, project }, lockEnv) =>

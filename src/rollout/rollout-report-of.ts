@@ -99,7 +99,8 @@ function hostsOf(
   ];
 }
 
-function mendOf(
+/** Commands that mend what was left. */
+export function mendOf(
   outcome: RolloutOutcome,
   { environment }: DeployScope,
   isSkipped: boolean,

@@ -5,9 +5,16 @@ import { given } from '../core/given.ts';
 import type { System } from '../system/system.ts';
 import { cleanUp } from './clean-up.ts';
 import { type Deployed, type Deployment, deploy, type Seen, see } from './deployment.ts';
-import { type Opened, type RolloutParts, type Wanted, withEnvironment } from './environment.ts';
+import {
+  isSwarm,
+  type Opened,
+  type RolloutParts,
+  type Wanted,
+  withEnvironment,
+} from './environment.ts';
 import { takeFleetLock } from './fleet-lock.ts';
 import { newReleaseId } from './labels.ts';
+import { noting } from './noting.ts';
 import type { ReleasedImage } from './release.ts';
 import { planOf } from './rollout-plan.ts';
 import { reportOf } from './rollout-report-of.ts';
@@ -44,6 +51,7 @@ export function rolloutEnvironment(
   parts: RolloutParts,
 ): Promise<RolloutReport> {
   return withEnvironment(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await swarm()).swarmRollout(ctx, opened, request);
     const choice = await rolloutChoice(ctx, opened, request);
     return changeEnvironment(ctx, opened, request, 'rollout', choice);
   });
@@ -56,9 +64,10 @@ export function planRollout(
   request: RolloutRequest,
   parts: RolloutParts,
 ): Promise<RolloutPlan> {
-  return withEnvironment(system, ctx, request, parts, async (opened) =>
-    planChange(ctx, opened, await rolloutChoice(ctx, opened, request)),
-  );
+  return withEnvironment(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await swarm()).swarmPlan(ctx, opened, request);
+    return planChange(ctx, opened, await rolloutChoice(ctx, opened, request));
+  });
 }
 
 /** Undoes what is half-way, else goes back to an older release. As {@link rolloutEnvironment}. */
@@ -68,9 +77,10 @@ export function rollbackEnvironment(
   request: RollbackRequest,
   parts: RolloutParts,
 ): Promise<RolloutReport> {
-  return withEnvironment(system, ctx, request, parts, (opened) =>
-    changeEnvironment(ctx, opened, request, 'rollback', rollbackChoice(opened, request)),
-  );
+  return withEnvironment(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await swarm()).swarmRollback(ctx, opened, request);
+    return changeEnvironment(ctx, opened, request, 'rollback', rollbackChoice(opened, request));
+  });
 }
 
 /** What {@link rollbackEnvironment} would do. */
@@ -80,9 +90,10 @@ export function planRollback(
   request: RollbackRequest,
   parts: RolloutParts,
 ): Promise<RolloutPlan> {
-  return withEnvironment(system, ctx, request, parts, (opened) =>
-    planChange(ctx, opened, rollbackChoice(opened, request)),
-  );
+  return withEnvironment(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await swarm()).swarmPlanRollback(ctx, opened, request);
+    return planChange(ctx, opened, rollbackChoice(opened, request));
+  });
 }
 
 /** Goes on with what is half-way, else brings every slot to the release that runs. As {@link rolloutEnvironment}. */
@@ -92,9 +103,10 @@ export function resumeEnvironment(
   request: ChangeRequest,
   parts: RolloutParts,
 ): Promise<RolloutReport> {
-  return withEnvironment(system, ctx, request, parts, (opened) =>
-    changeEnvironment(ctx, opened, request, 'resume', resumeChoice(opened)),
-  );
+  return withEnvironment(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await swarm()).swarmResume(ctx, opened, request);
+    return changeEnvironment(ctx, opened, request, 'resume', resumeChoice(opened));
+  });
 }
 
 /** What {@link resumeEnvironment} would do. */
@@ -104,9 +116,15 @@ export function planResume(
   request: ChangeRequest,
   parts: RolloutParts,
 ): Promise<RolloutPlan> {
-  return withEnvironment(system, ctx, request, parts, (opened) =>
-    planChange(ctx, opened, resumeChoice(opened)),
-  );
+  return withEnvironment(system, ctx, request, parts, async (opened) => {
+    if (isSwarm(opened)) return (await swarm()).swarmPlanResume(ctx, opened, request);
+    return planChange(ctx, opened, resumeChoice(opened));
+  });
+}
+
+/** Loaded by those who have one. */
+function swarm(): Promise<typeof import('./swarm/swarm.ts')> {
+  return import('./swarm/swarm.ts');
 }
 
 /** What a rollout is to bring about. `images` by service are taken as they are, instead of what tags or a report say. */
@@ -234,21 +252,4 @@ async function clean(ctx: Context, opened: Opened, { tools }: Deployed): Promise
   } catch (error) {
     note(ctx, 'warn', `Old releases were not removed: ${messageOf(error)}`);
   }
-}
-
-/** A context whose warnings are kept for the report. */
-function noting(ctx: Context): { readonly inside: Context; readonly notes: string[] } {
-  const notes: string[] = [];
-  const inside: Context = {
-    ...ctx,
-    report(event) {
-      if (event.type === 'note' && event.level === 'warn') {
-        const { host, slot } = event.scope;
-        const place = [host, slot].filter((part) => part !== undefined).join(' ');
-        notes.push(place === '' ? event.message : `${place}: ${event.message}`);
-      }
-      ctx.report(event);
-    },
-  };
-  return { inside, notes };
 }

@@ -24,7 +24,9 @@ export async function wantedServices(
   resolve: ResolveImage,
 ): Promise<Wanted> {
   const chosen = chooseServices(environment, names);
-  for (const text of orderNotes(chosen)) note(ctx, 'info', text);
+  // A swarm publishes most ports by itself.
+  const texts = environment.engine === 'swarm' ? [] : orderNotes(chosen);
+  for (const text of texts) note(ctx, 'info', text);
   const services: ServiceRules[] = [];
   for (const service of inOrder(chosen)) {
     const image = await resolve(ctx, service);

@@ -1,0 +1,214 @@
+// Rollouts in a swarm of three managers that are reached by ssh, by TLS and by a socket: the command line as built.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RolloutReport } from '../../src/rollout/rollout-types.ts';
+import type { HistoryReport, StatusReport } from '../../src/rollout/status.ts';
+import { killDaemon, waitForDaemon } from './support/engines.ts';
+import type { Fleet } from './support/fleet.ts';
+import { busyboxImage } from './support/images.ts';
+import { tryRun } from './support/run.ts';
+import { CLI } from './support/shipper.ts';
+import { startSwarm, waitForNodes } from './support/swarm.ts';
+
+let fleet: Fleet;
+let folder: string;
+let image: string;
+const releases: string[] = [];
+
+beforeAll(async () => {
+  fleet = await startSwarm();
+  folder = join(fleet.directory, 'project');
+  mkdirSync(folder);
+  const [first] = fleet.hosts;
+  image = await busyboxImage(first.engine, `${fleet.registry.address}/shop/api:1`);
+  await first.engine.cli('push', image);
+}, 180_000);
+afterAll(() => fleet?.[Symbol.asyncDispose]());
+
+interface Choice {
+  readonly version: string;
+  /** Of `db`; default the same. */
+  readonly db?: string;
+  /** What `api` does. */
+  readonly api?: string;
+  readonly placement?: string;
+  /** A shell line that is run when all is planned and nothing is changed yet. */
+  readonly hook?: string;
+}
+
+function idles(version: string): string {
+  return `echo ${version}; trap 'exit 0' TERM; while :; do sleep 0.05; done`;
+}
+
+function configure({ version, db = version, api = idles(version), placement, hook }: Choice): void {
+  if (hook !== undefined) {
+    writeFileSync(join(folder, 'hook.sh'), `#!/bin/sh\n${hook}\n`, { mode: 0o755 });
+  }
+  const quick =
+    'update_config: { parallelism: 0, monitor: 500ms }, rollback_config: { parallelism: 0, monitor: 500ms }';
+  const place = placement === undefined ? '' : `, placement: { constraints: ["${placement}"] }`;
+  const service = (command: string, more: string) => `
+        image: ${image}
+        command: ["sh", "-c", ${JSON.stringify(command)}]
+        stop_grace_period: 1s
+        networks: [inner]
+        deploy: { endpoint_mode: dnsrr, ${more}, ${quick} }`;
+  writeFileSync(
+    join(folder, 'shipper.yaml'),
+    `project: shop
+environments:
+  prod:
+    engine: swarm
+    hosts:
+${fleet.hosts.map(({ choice }) => `      - ${choice}`).join('\n')}
+${hook === undefined ? '' : '    hooks: { pre-rollout: ./hook.sh }'}
+    networks: { inner: {} }
+    services:
+      api:${service(api, `replicas: 3${place}`)}
+        depends_on: [db]
+      db:${service(idles(db), 'replicas: 1')}
+`,
+  );
+}
+
+const environment = () => ({ ...fleet.env, DOCKER_HOST: undefined, SHIPPER_PROGRESS: 'plain' });
+
+async function json<T>(...args: readonly string[]): Promise<T & { readonly exit: number | null }> {
+  const ran = await tryRun(process.execPath, [CLI, ...args, '--json'], {
+    cwd: folder,
+    env: environment(),
+  });
+  try {
+    return { ...(JSON.parse(ran.stdout) as T), exit: ran.status };
+  } catch {
+    throw new Error(
+      `shipper ${args.join(' ')} ended with ${ran.status}: ${ran.stderr}${ran.stdout}`,
+    );
+  }
+}
+
+const rollout = (...more: readonly string[]) =>
+  json<RolloutReport>('rollout', 'prod', '--insecure', fleet.registry.address, ...more);
+
+/** `api=v1*3 db=v1*1`, as the third manager sees it. */
+async function running(): Promise<string> {
+  const [, , third] = fleet.hosts;
+  const found: string[] = [];
+  for (const name of ['api', 'db']) {
+    const service = `shop_prod_${name}`;
+    const filter = ['--filter', 'desired-state=running', '--format', '{{.CurrentState}}'];
+    const states = await third.engine.cli('service', 'ps', service, ...filter);
+    const args = await third.engine.cli(
+      ...[
+        'service',
+        'inspect',
+        service,
+        '--format',
+        '{{json .Spec.TaskTemplate.ContainerSpec.Args}}',
+      ],
+    );
+    const count = states.split('\n').filter((line) => line.startsWith('Running')).length;
+    found.push(`${name}=${/echo (\w+)/.exec(args)?.[1]}*${count}`);
+  }
+  return found.join(' ');
+}
+
+describe('a rollout in a swarm of three managers', () => {
+  it('makes the services, pinned by digest, over all nodes', async () => {
+    configure({ version: 'v1' });
+    const report = await rollout();
+    expect(report.error).toBeUndefined();
+    expect([report.outcome, report.exit]).toEqual(['done', 0]);
+    expect(await running()).toBe('api=v1*3 db=v1*1');
+    expect(new Set(report.slots.map(({ host }) => host)).size).toBe(3);
+    const [first] = fleet.hosts;
+    const format = '{{.Spec.TaskTemplate.ContainerSpec.Image}}';
+    const pinned = await first.engine.cli(
+      'service',
+      'inspect',
+      'shop_prod_api',
+      '--format',
+      format,
+    );
+    expect(pinned).toContain(`@${report.services[0]?.digest}`);
+    expect((await rollout()).outcome).toBe('unchanged');
+    releases.push(report.release);
+  });
+
+  it('puts a bad release back as a whole, with exit code 1 and the last words', async () => {
+    configure({ version: 'v2', api: 'echo no database; exit 3' });
+    const report = await rollout();
+    expect([report.outcome, report.exit]).toEqual(['rolled-back', 1]);
+    expect(report.error?.log).toContain('no database');
+    expect(report.error?.message).toContain('non-zero exit (3)');
+    expect(await running()).toBe('api=v1*3 db=v1*1');
+    const status = await json<StatusReport>('status', 'prod');
+    expect([status.isMixed, status.current]).toEqual([false, releases[0]]);
+  });
+
+  it('does not overwrite what somebody scaled meanwhile', async () => {
+    const docker = `DOCKER_HOST=${fleet.hosts[2].engine.host} docker`;
+    configure({ version: 'v2', hook: `${docker} service scale -d shop_prod_api=2` });
+    const report = await rollout();
+    expect([report.outcome, report.exit]).toEqual(['rolled-back', 1]);
+    expect(report.error).toMatchObject({ code: 'CONFLICT' });
+    expect(report.error?.message).toContain('it has 2, not 3');
+    expect(await running()).toBe('api=v1*2 db=v1*1');
+  });
+
+  it('goes on over another manager when the one that leads is killed', async () => {
+    configure({ version: 'v2' });
+    const args = ['rollout', 'prod', '--insecure', fleet.registry.address, '--json'];
+    const stdio = ['ignore', 'pipe', 'pipe'] as const;
+    const child = spawn(process.execPath, [CLI, ...args], {
+      ...{ cwd: folder, env: environment(), stdio: [...stdio] },
+    });
+    let out = '';
+    let told = '';
+    child.stdout?.on('data', (part) => {
+      out += part;
+    });
+    child.stderr?.on('data', (part) => {
+      told += part;
+    });
+    const ended = once(child, 'close');
+    while (!told.includes('run what they should') && child.exitCode === null) await sleep(10);
+    const [first] = fleet.hosts;
+    killDaemon(first.engine);
+    const [code] = await ended;
+    const report = JSON.parse(out) as RolloutReport;
+    expect([report.error, report.outcome, code]).toEqual([undefined, 'done', 0]);
+    await waitForDaemon(first.engine);
+    await waitForNodes(fleet.hosts[2]);
+    expect(await running()).toBe('api=v2*3 db=v2*1');
+    releases.push(report.release);
+  });
+
+  it('has a deadline where an update is frozen, and says why', async () => {
+    configure({ version: 'v3', db: 'v2', placement: 'node.labels.nowhere==1' });
+    const report = await rollout('--health-timeout', '3s');
+    expect([report.outcome, report.exit]).toEqual(['rolled-back', 1]);
+    expect(report.error?.message).toContain('no suitable node');
+    expect(await running()).toBe('api=v2*3 db=v2*1');
+  });
+
+  it('goes back two releases', async () => {
+    configure({ version: 'v2', db: 'v4' });
+    const report = await rollout();
+    expect([report.outcome, report.exit]).toEqual(['done', 0]);
+    releases.push(report.release);
+    const back = await json<RolloutReport>('rollback', 'prod');
+    expect([back.outcome, back.release]).toEqual(['done', releases[1]]);
+    expect(await running()).toBe('api=v2*3 db=v2*1');
+    const further = await json<RolloutReport>('rollback', 'prod');
+    expect([further.outcome, further.release]).toEqual(['done', releases[0]]);
+    expect(await running()).toBe('api=v1*3 db=v1*1');
+    const history = await json<HistoryReport>('history', 'prod');
+    expect(history.releases.find(({ isCurrent }) => isCurrent)?.id).toBe(releases[0]);
+    expect(history.releases.filter(({ status }) => status === 'committed')).toHaveLength(3);
+  });
+});
