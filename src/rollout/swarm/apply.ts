@@ -4,6 +4,8 @@ import type { Context } from '../../core/context.ts';
 import { isShipperError, ShipperError } from '../../core/errors.ts';
 import type { EngineLogin } from '../../engine/engine.ts';
 import type { ServiceSpec, SwarmService } from '../../engine/swarm.ts';
+import { objectOf } from '../../engine/wire.ts';
+import { troubleOf } from '../host.ts';
 import { LABELS } from '../labels.ts';
 import type { Managers } from './managers.ts';
 import { imageOf, isSameSpec, replicasOf } from './works.ts';
@@ -26,9 +28,10 @@ export async function createService(
   spec: ServiceSpec,
 ): Promise<void> {
   const login = await tools.login(ctx, imageOf(spec));
+  const placed = await withPlatforms(ctx, tools, spec, login);
   await tools.checkLock(ctx);
   try {
-    await tools.managers.call(ctx, (swarm, inside) => swarm.createService(inside, spec, login));
+    await tools.managers.call(ctx, (swarm, inside) => swarm.createService(inside, placed, login));
   } catch (error) {
     if (!isShipperError(error, 'CONFLICT')) throw error;
     const found = await inspect(ctx, tools, spec.Name);
@@ -46,13 +49,14 @@ export async function updateService(
   spec: ServiceSpec,
 ): Promise<void> {
   const login = await tools.login(ctx, imageOf(spec));
+  const placed = await withPlatforms(ctx, tools, spec, login);
   let now = planned;
   for (let round = 1; ; round += 1) {
     await tools.checkLock(ctx);
     try {
       const from = now;
       await tools.managers.call(ctx, (swarm, inside) =>
-        swarm.updateService(inside, from, spec, login),
+        swarm.updateService(inside, from, placed, login),
       );
       return;
     } catch (error) {
@@ -83,6 +87,32 @@ export async function removeService(
     throw changed(planned, differenceOf(planned.spec, found.spec), undefined);
   }
   await tools.managers.call(ctx, (swarm, inside) => swarm.removeService(inside, found.id));
+}
+
+/**
+ * With the systems that the image is for, as `docker stack deploy` asks its registry: else a node of another one would be chosen, and
+ * fail. What is said in the configuration stays, and where no registry answers the swarm chooses by itself.
+ */
+async function withPlatforms(
+  ctx: Context,
+  { managers }: ApplyTools,
+  spec: ServiceSpec,
+  login: EngineLogin | undefined,
+): Promise<ServiceSpec> {
+  const template = objectOf(spec['TaskTemplate']);
+  const placement = objectOf(template['Placement']);
+  if (placement['Platforms'] !== undefined) return spec;
+  try {
+    const found = await managers.call(ctx, (swarm, inside) =>
+      swarm.platforms(inside, imageOf(spec), login),
+    );
+    if (found.length === 0) return spec;
+    const Platforms = found.map(({ os, architecture }) => ({ OS: os, Architecture: architecture }));
+    return { ...spec, TaskTemplate: { ...template, Placement: { ...placement, Platforms } } };
+  } catch (error) {
+    if (!isShipperError(error) || troubleOf(error) === 'lost' || ctx.signal.aborted) throw error;
+    return spec;
+  }
 }
 
 function inspect(ctx: Context, { managers }: ApplyTools, service: string) {

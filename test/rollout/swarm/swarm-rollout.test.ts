@@ -37,6 +37,9 @@ describe('a rollout in a swarm', () => {
     ]);
     expect(new Set(report.slots.map(({ runs }) => runs))).toEqual(new Set([report.release]));
     expect(report.slots[0]?.host).toMatch(/^host-n\d$/);
+    expect(world.swarm.service('shop_prod_db')?.spec['TaskTemplate']).toMatchObject({
+      Placement: { Platforms: [{ OS: 'linux', Architecture: 'amd64' }] },
+    });
   });
 
   it('leaves what is as it should be', async () => {
