@@ -15,6 +15,7 @@ const START_MS = 300_000;
 const LOG_LINES = 20;
 /** The node of a task may be lost, and its log with it. */
 const LOG_MS = 10_000;
+const LOG_PAUSE_MS = 1000;
 
 /** What `service` is to come to when it was given `spec`; tasks of `known` were there before. */
 export function goalOf(
@@ -132,8 +133,19 @@ export async function verdictError(
   return new ShipperError(code, message, { log, ...(hint === undefined ? {} : { hint }) });
 }
 
-/** Never fails: that there is no log must not hide why it is asked for. */
+/** Never fails: that there is no log must not hide why it is asked for. A node that is busy may have it a little later. */
 async function lastWordsOf(
+  ctx: Context,
+  managers: Managers,
+  task: SwarmTask,
+): Promise<readonly string[]> {
+  const first = await readLog(ctx, managers, task);
+  if (first.length > 0) return first;
+  await ctx.clock.sleep(LOG_PAUSE_MS, ctx.signal);
+  return readLog(ctx, managers, task);
+}
+
+async function readLog(
   ctx: Context,
   managers: Managers,
   task: SwarmTask,
