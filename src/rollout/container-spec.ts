@@ -56,7 +56,7 @@ function own(
     Entrypoint: entrypoint,
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     ExposedPorts: Object.keys(ports).length === 0 ? undefined : ports,
-    Healthcheck: healthcheck === undefined ? undefined : check(healthcheck),
+    Healthcheck: healthcheck === undefined ? undefined : healthcheckOf(healthcheck),
     StopSignal: stopSignal,
     StopTimeout: Math.ceil(stopGracePeriodMs / 1000),
     Tty: tty ? true : undefined,
@@ -80,7 +80,7 @@ function requireOwnCommand(
 }
 
 /** A health check; nanoseconds, as the API counts them. */
-function check(healthcheck: HealthcheckChoice) {
+export function healthcheckOf(healthcheck: HealthcheckChoice): Readonly<Record<string, unknown>> {
   const { test, intervalMs, timeoutMs, retries, startPeriodMs, startIntervalMs } = healthcheck;
   return given({
     Test: test,
@@ -92,6 +92,7 @@ function check(healthcheck: HealthcheckChoice) {
   });
 }
 
-function nanoseconds(ms: number | undefined): number | undefined {
+/** As the API counts. */
+export function nanoseconds(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.round(ms * 1e6);
 }

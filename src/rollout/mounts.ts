@@ -14,7 +14,10 @@ export function mountsOf(
   const others = mounts.filter((mount) => !isBindText(mount));
   return given({
     Binds: binds.length === 0 ? undefined : binds,
-    Mounts: others.length === 0 ? undefined : others.map((mount) => mountOf(mount, volumes)),
+    Mounts:
+      others.length === 0
+        ? undefined
+        : others.map((mount) => mountOf(mount, { name: nameIn(volumes, mount) })),
     Tmpfs: tmpfs.length === 0 ? undefined : Object.fromEntries(tmpfs.map(tmpfsEntry)),
   });
 }
@@ -38,7 +41,18 @@ function bindText(service: string, mount: MountChoice): string {
   return [source, target, options.join(',')].join(':');
 }
 
-function mountOf(mount: MountChoice, volumes: ReadonlyMap<string, string>) {
+function nameIn(volumes: ReadonlyMap<string, string>, { source }: MountChoice): string | undefined {
+  return source === undefined ? undefined : (volumes.get(source) ?? source);
+}
+
+/** How an engine calls a volume, and what else is said of it there. */
+export interface MountedVolume {
+  readonly name: string | undefined;
+  readonly options?: object;
+}
+
+/** A member of `Mounts` of the API. `volume` counts where one is mounted. */
+export function mountOf(mount: MountChoice, volume: MountedVolume): object {
   const { type, source, target, readOnly } = mount;
   const common = {
     Type: type,
@@ -47,25 +61,26 @@ function mountOf(mount: MountChoice, volumes: ReadonlyMap<string, string>) {
   };
   switch (type) {
     case 'bind': {
-      const { propagation } = mount;
-      const options = propagation === undefined ? undefined : { Propagation: propagation };
-      return { ...common, Source: source, ...given({ BindOptions: options }) };
+      const options = given({ Propagation: mount.propagation });
+      return { ...common, Source: source, ...given({ BindOptions: unlessEmpty(options) }) };
     }
     case 'volume': {
-      const options = given({ NoCopy: mount.noCopy, Subpath: mount.subpath });
-      const isPlain = Object.keys(options).length === 0;
-      const name = source === undefined ? undefined : (volumes.get(source) ?? source);
+      const own = given({ NoCopy: mount.noCopy, Subpath: mount.subpath });
+      const options = { ...own, ...volume.options };
       return {
         ...common,
-        ...given({ Source: name, VolumeOptions: isPlain ? undefined : options }),
+        ...given({ Source: volume.name, VolumeOptions: unlessEmpty(options) }),
       };
     }
     case 'tmpfs': {
       const options = given({ SizeBytes: mount.tmpfsSizeBytes, Mode: mount.tmpfsMode });
-      const isPlain = Object.keys(options).length === 0;
-      return { ...common, ...given({ TmpfsOptions: isPlain ? undefined : options }) };
+      return { ...common, ...given({ TmpfsOptions: unlessEmpty(options) }) };
     }
   }
+}
+
+function unlessEmpty(options: object): object | undefined {
+  return Object.keys(options).length === 0 ? undefined : options;
 }
 
 /** `/run:size=64m`. */

@@ -87,7 +87,7 @@ function read(name: string, data: Uint8Array, check: Check): unknown {
     const text = new TextDecoder().decode(gunzipWhole(data, MOST_BYTES, `the config ${name}`));
     const { schema, value } = JSON.parse(text) as { schema: unknown; value: unknown };
     if (typeof schema !== 'number' || schema > SCHEMA) {
-      throw new ShipperError('UNSUPPORTED', 'it is of a newer shipper');
+      throw new RangeError('it is of a newer shipper');
     }
     check(value, 'it');
     return value;

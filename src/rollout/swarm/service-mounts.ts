@@ -3,6 +3,7 @@
 import type { VolumeChoice } from '../../config/environment-types.ts';
 import type { ContainerChoice, MountChoice } from '../../config/service-types.ts';
 import { given } from '../../core/given.ts';
+import { mountOf } from '../mounts.ts';
 import { tmpfsOptions } from './refusals.ts';
 
 /** `Mounts` of a `ContainerSpec`. */
@@ -13,48 +14,17 @@ export function serviceMounts(
   const inMemory = tmpfs.flatMap((text) => {
     const found = tmpfsOptions(text);
     if (found === undefined) return [];
-    return tmpfsMount(found.target, false, found.sizeBytes, found.mode);
+    const { target, sizeBytes, mode } = found;
+    const options = given({ tmpfsSizeBytes: sizeBytes, tmpfsMode: mode });
+    return mountOf({ type: 'tmpfs', target, readOnly: false, ...options }, { name: undefined });
   });
-  return [...mounts.map((mount) => mountOf(mount, volumes)), ...inMemory];
+  return [...mounts.map((mount) => ofService(mount, volumes)), ...inMemory];
 }
 
-function mountOf(mount: MountChoice, volumes: ReadonlyMap<string, VolumeChoice>): object {
-  const { type, source, target, readOnly } = mount;
-  const common = {
-    Type: type,
-    Target: target,
-    ...given({ ReadOnly: readOnly ? true : undefined }),
-  };
-  switch (type) {
-    case 'bind': {
-      const { propagation } = mount;
-      const options = propagation === undefined ? undefined : { Propagation: propagation };
-      return { ...common, Source: source, ...given({ BindOptions: options }) };
-    }
-    case 'volume': {
-      const volume = source === undefined ? undefined : volumes.get(source);
-      const options = { ...given({ NoCopy: mount.noCopy }), ...volumeOptions(volume) };
-      const isPlain = Object.keys(options).length === 0;
-      return {
-        ...common,
-        ...given({ Source: volume?.name ?? source, VolumeOptions: isPlain ? undefined : options }),
-      };
-    }
-    case 'tmpfs':
-      return tmpfsMount(target, readOnly, mount.tmpfsSizeBytes, mount.tmpfsMode);
-  }
-}
-
-function tmpfsMount(target: string, readOnly: boolean, size?: number, mode?: number): object {
-  const options = given({ SizeBytes: size, Mode: mode });
-  return {
-    Type: 'tmpfs',
-    Target: target,
-    ...given({
-      ReadOnly: readOnly ? true : undefined,
-      TmpfsOptions: Object.keys(options).length === 0 ? undefined : options,
-    }),
-  };
+function ofService(mount: MountChoice, volumes: ReadonlyMap<string, VolumeChoice>): object {
+  const { source } = mount;
+  const volume = source === undefined ? undefined : volumes.get(source);
+  return mountOf(mount, { name: volume?.name ?? source, options: volumeOptions(volume) });
 }
 
 /** External volumes are as they are. */

@@ -1,16 +1,17 @@
 // From the words of Compose to the body of `POST /services/create`, as `docker stack deploy` makes it (docker/cli
 // cli/compose/convert/service.go). Pure. What a swarm cannot do was refused before (`refusals.ts`).
+
 import type { VolumeChoice } from '../../config/environment-types.ts';
 import type {
   ContainerChoice,
   DeployChoice,
-  HealthcheckChoice,
   ResourceLimits,
   ServiceChoice,
   UpdateChoice,
 } from '../../config/service-types.ts';
 import { given } from '../../core/given.ts';
 import type { ServiceSpec } from '../../engine/swarm.ts';
+import { healthcheckOf, nanoseconds } from '../container-spec.ts';
 import { LABELS } from '../labels.ts';
 import { writesToHost } from '../mounts.ts';
 import type { DeployScope, ReleasedImage } from '../release.ts';
@@ -155,7 +156,7 @@ function containerSpec({ service, image, environment, volumes }: SwarmChoice) {
       Groups: some(groupAdd),
       Hosts: some(extraHosts.map(hostLine)),
       DNSConfig: Object.keys(resolver).length === 0 ? undefined : resolver,
-      Healthcheck: healthcheck === undefined ? undefined : check(healthcheck),
+      Healthcheck: healthcheck === undefined ? undefined : healthcheckOf(healthcheck),
       Mounts: some(serviceMounts(container, volumes)),
       StopSignal: container.stopSignal,
       TTY: container.tty ? true : undefined,
@@ -182,18 +183,6 @@ function hostLine(text: string): string {
 function capability(text: string): string {
   const name = text.toUpperCase();
   return name === 'ALL' || name.startsWith('CAP_') ? name : `CAP_${name}`;
-}
-
-function check(healthcheck: HealthcheckChoice) {
-  const { test, intervalMs, timeoutMs, retries, startPeriodMs, startIntervalMs } = healthcheck;
-  return given({
-    Test: test,
-    Interval: nanoseconds(intervalMs),
-    Timeout: nanoseconds(timeoutMs),
-    Retries: retries,
-    StartPeriod: nanoseconds(startPeriodMs),
-    StartInterval: nanoseconds(startIntervalMs),
-  });
 }
 
 function limits({ cpus, memoryBytes, pids }: ResourceLimits) {
@@ -295,12 +284,6 @@ function updateConfig(
     MaxFailureRatio: maxFailureRatio,
     Order: order(update.order),
   };
-}
-
-function nanoseconds(ms: number): number;
-function nanoseconds(ms: number | undefined): number | undefined;
-function nanoseconds(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.round(ms * 1e6);
 }
 
 function some<T>(items: readonly T[]): readonly T[] | undefined {

@@ -1,10 +1,11 @@
 // From how a run in a swarm went to its report: pure. The form is that of single hosts; a slot is a task's place, its host a node.
 
+import { failureOf } from '../../core/errors.ts';
 import type { SkippedHost } from '../fleet.ts';
 import type { RolloutHost } from '../host.ts';
 import { LABELS } from '../labels.ts';
 import type { DeployScope } from '../release.ts';
-import { failureOf, mendOf } from '../rollout-report-of.ts';
+import { mendOf } from '../rollout-report-of.ts';
 import type { RolloutPlan, RolloutReport, SlotReport, SlotState } from '../rollout-types.ts';
 import { isOf } from './judge.ts';
 import { nodeNames, placedTasks, type SwarmView } from './look.ts';

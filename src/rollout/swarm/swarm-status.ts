@@ -1,9 +1,9 @@
 // What runs of an environment in a swarm, and what the swarm remembers of it, in the form of single hosts: pure.
+import { failureOf } from '../../core/errors.ts';
 import type { SkippedHost } from '../fleet.ts';
 import { LABELS } from '../labels.ts';
 import type { LockHolder } from '../lock.ts';
 import type { DeployScope } from '../release.ts';
-import { failureOf } from '../rollout-report-of.ts';
 import type { HistoryReport, StatusReport, StatusSlot } from '../status.ts';
 import type { SwarmHistory } from './history.ts';
 import { isOf } from './judge.ts';

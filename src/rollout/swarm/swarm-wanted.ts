@@ -44,10 +44,10 @@ export async function swarmWanted(
 
 function requirePull({ environment }: Opened): void {
   if (environment.transfer !== 'direct') return;
-  const message = 'transfer: direct is not for a swarm: its nodes pull by themselves';
+  const state = 'transfer: direct is not for a swarm: its nodes pull by themselves';
   const hint = 'publish the images in a registry, and write transfer: pull';
-  throw new ShipperError('BAD_CONFIG', `Cannot use ${environment.name}: ${message}`, {
-    problems: [{ ...environment.place, message, hint }],
+  throw new ShipperError('BAD_CONFIG', `Cannot use ${environment.name}: ${state}`, {
+    problems: [{ ...environment.place, message: state, hint }],
   });
 }
 
