@@ -1,6 +1,7 @@
 // Whether a new container works: pure, from looks at it over time (orchestration 5.4). Times of the engine are only compared
 // with themselves, so clocks may differ.
 import type { ContainerHealthcheck, ContainerState } from '../engine/containers.ts';
+import type { LookTime } from './look-time.ts';
 
 /** How long a container has, and must go on. */
 export interface GateRule {
@@ -43,26 +44,26 @@ export function deadlineOf({ healthcheck, deadlineMs }: GateRule): number {
   return startPeriodMs + retries * (intervalMs + timeoutMs) + MARGIN_MS;
 }
 
-/** Judges a look at `nowMs` (a clock that never jumps), `view` being what was seen before. */
+/** Judges a look, `view` being what was seen before. */
 export function judge(
   state: ContainerState,
   rule: GateRule,
   view: GateView | undefined,
-  nowMs: number,
+  { askedMs, answeredMs }: LookTime,
 ): Verdict {
-  const before = view ?? firstView(state, rule, nowMs);
+  const before = view ?? firstView(state, rule, answeredMs);
   const broken = breakdown(state, before);
   if (broken !== undefined) return { kind: 'failed', why: broken };
   const works =
     state.status === 'running' &&
     (rule.healthcheck === undefined || state.health?.status === 'healthy');
-  const steadySinceMs = works ? (before.steadySinceMs ?? nowMs) : undefined;
-  if (steadySinceMs !== undefined && nowMs - steadySinceMs >= rule.monitorMs) {
+  const steadySinceMs = works ? (before.steadySinceMs ?? answeredMs) : undefined;
+  if (steadySinceMs !== undefined && askedMs - steadySinceMs >= rule.monitorMs) {
     return { kind: 'passed' };
   }
   const limitMs = deadlineOf(rule) + (works ? rule.monitorMs : 0);
   // One that works has its window to the end, even if it began to work late: it is bounded by that window.
-  if (!works && nowMs - before.firstMs >= limitMs) {
+  if (!works && askedMs - before.firstMs >= limitMs) {
     return { kind: 'failed', why: `${plight(state)} after ${Math.round(limitMs / 1000)} s` };
   }
   return {
@@ -75,10 +76,10 @@ export function judge(
 function firstView(
   { startedAt, restartCount }: ContainerState,
   { isFresh }: GateRule,
-  nowMs: number,
+  firstMs: number,
 ): GateView {
   const counted = isFresh ? 0 : restartCount;
-  return { firstMs: nowMs, startedAt, restartCount: counted, steadySinceMs: undefined };
+  return { firstMs, startedAt, restartCount: counted, steadySinceMs: undefined };
 }
 
 /** Why there is no reason to wait for the deadline. */

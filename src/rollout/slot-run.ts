@@ -6,6 +6,7 @@ import { type GateRule, type GateView, judge } from './health.ts';
 import { type RolloutHost, troubleOf } from './host.ts';
 import { type SlotPlace, slotName } from './labels.ts';
 import { lastWords } from './last-words.ts';
+import { type LookTime, timedLook } from './look-time.ts';
 import type { DeployScope } from './release.ts';
 import { performStep, type SlotAct, type SlotActs } from './slot-acts.ts';
 import { isSafe, nextStep, type SlotMemory, type SlotRules } from './slot-plan.ts';
@@ -73,7 +74,7 @@ class SlotRun {
   #hasChanged = false;
   #runs: string | undefined;
   #culprit: OwnContainer | undefined;
-  #answeredMs: number;
+  #lookTime: LookTime;
   #refusals = 0;
 
   constructor(ctx: Context, job: SlotJob, tools: SlotTools) {
@@ -84,7 +85,8 @@ class SlotRun {
     this.#passed = new Set(job.memory?.passed);
     this.#routed = new Set(job.memory?.routed);
     this.#drained = new Set(job.memory?.drained);
-    this.#answeredMs = ctx.clock.monotonic();
+    const startMs = ctx.clock.monotonic();
+    this.#lookTime = { askedMs: startMs, answeredMs: startMs };
   }
 
   async run(): Promise<SlotEnding> {
@@ -118,8 +120,10 @@ class SlotRun {
 
   async #look(): Promise<readonly OwnContainer[]> {
     const { host } = this.#job;
-    const containers = await viewSlot(this.#ctx, host, this.#tools.scope, this.#job);
-    this.#answeredMs = this.#ctx.clock.monotonic();
+    const [containers, time] = await timedLook(this.#ctx.clock, () =>
+      viewSlot(this.#ctx, host, this.#tools.scope, this.#job),
+    );
+    this.#lookTime = time;
     const running = containers.filter(({ status }) => status === 'running');
     this.#runs = (running.find(({ id }) => this.#passed.has(id)) ?? running[0])?.release;
     return containers;
@@ -148,7 +152,7 @@ class SlotRun {
       healthcheck: seen.healthcheck,
       isFresh: this.#fresh.has(id),
     };
-    const verdict = judge(seen.state, rule, this.#views.get(id), this.#ctx.clock.monotonic());
+    const verdict = judge(seen.state, rule, this.#views.get(id), this.#lookTime);
     switch (verdict.kind) {
       case 'passed':
         this.#passed.add(id);
@@ -205,7 +209,7 @@ class SlotRun {
         break;
       }
       case 'lost':
-        if (clock.monotonic() - this.#answeredMs >= this.#tools.hostTimeoutMs) {
+        if (clock.monotonic() - this.#lookTime.answeredMs >= this.#tools.hostTimeoutMs) {
           return this.#end('lost', this.#lost(error));
         }
     }

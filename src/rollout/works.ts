@@ -1,4 +1,5 @@
 // From a release and what is on the hosts to the work in each slot: pure.
+import { compareText } from '../core/sorted.ts';
 import type { BatchRule } from './batches.ts';
 import type { RolloutHost } from './host.ts';
 import { type SlotPlace, slotName } from './labels.ts';
@@ -100,16 +101,7 @@ function placesOf({ views, elsewhere }: WorkPlan, service: ServiceRules): readon
       return host === undefined ? [] : [{ slot, host }];
     });
   }
-  const current = new Map<number, string>();
-  for (const { service: name, slot, engine } of elsewhere) {
-    if (name === service.name) current.set(slot, engine);
-  }
-  for (const { host, own } of views) {
-    for (const container of own) {
-      if (container.service === service.name && isServing(container))
-        current.set(container.slot, host.id);
-    }
-  }
+  const current = currentPlaces(views, elsewhere, service.name);
   const away = [...new Set(elsewhere.map(({ engine }) => engine))];
   const engines = [...views.map(({ host }) => host.id), ...away];
   const placed =
@@ -122,6 +114,24 @@ function placesOf({ views, elsewhere }: WorkPlan, service: ServiceRules): readon
       const host = byId.get(engine);
       return host === undefined ? [] : [{ slot, host }];
     });
+}
+
+/**
+ * Where the slots of a service are now. A slot in which nothing serves, because a rollout that stops first was cut off, is
+ * where its newest container is.
+ */
+function currentPlaces(
+  views: readonly HostView[],
+  elsewhere: readonly ReleasedSlot[],
+  service: string,
+): ReadonlyMap<number, string> {
+  const there = views
+    .flatMap(({ host, own }) => own.map((container) => ({ ...container, engine: host.id })))
+    .filter((each) => each.service === service)
+    .sort((a, b) => compareText(a.release, b.release));
+  const serving = there.filter(isServing);
+  const away = elsewhere.filter((each) => each.service === service);
+  return new Map([...there, ...away, ...serving].map(({ slot, engine }) => [slot, engine]));
 }
 
 function workOf(

@@ -31,7 +31,8 @@ function state(
 function watch(looks: readonly ContainerState[], rule: GateRule): string {
   let view: GateView | undefined;
   for (const [second, look] of looks.entries()) {
-    const verdict = judge(look, rule, view, second * 1000);
+    const nowMs = second * 1000;
+    const verdict = judge(look, rule, view, { askedMs: nowMs, answeredMs: nowMs });
     if (verdict.kind === 'failed') return `${second}: ${verdict.why}`;
     if (verdict.kind === 'passed') return `${second}: passed`;
     view = verdict.view;
@@ -125,4 +126,15 @@ describe('judge() of a container with a health check', () => {
 it('deadlineOf() is what the engine needs to say unhealthy, and a margin', () => {
   expect(deadlineOf(CHECKED)).toBe(2000 + 3 * 1500 + 10_000);
   expect(deadlineOf({ ...CHECKED, deadlineMs: 7 })).toBe(7);
+});
+
+it('judge() counts time only from the answer to one look to the asking of a later one', () => {
+  const first = judge(state({}), PLAIN, undefined, { askedMs: 0, answeredMs: 1000 });
+  const view = first.kind === 'waiting' ? first.view : undefined;
+  const late = judge(state({}), PLAIN, view, { askedMs: 1250, answeredMs: 60_000 });
+  expect(late.kind).toBe('waiting');
+  const slow = state({ status: 'restarting' });
+  const waits = judge(slow, PLAIN, view, { askedMs: 1250, answeredMs: 60_000 });
+  expect(waits.kind).toBe('waiting');
+  expect(judge(state({}), PLAIN, view, { askedMs: 6000, answeredMs: 6001 }).kind).toBe('passed');
 });

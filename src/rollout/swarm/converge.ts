@@ -3,6 +3,7 @@ import { type Context, note } from '../../core/context.ts';
 import { type ErrorCode, isShipperError, ShipperError } from '../../core/errors.ts';
 import type { ServiceSpec, SwarmTask } from '../../engine/swarm.ts';
 import { LABELS } from '../labels.ts';
+import { timedLook } from '../look-time.ts';
 import { within } from '../within.ts';
 import { type Goal, judge, startWatch, type Verdict } from './judge.ts';
 import type { Managers } from './managers.ts';
@@ -81,12 +82,14 @@ export async function converge(
   const { clock } = ctx;
   let watch = startWatch(clock.monotonic());
   for (let told = ''; ; ) {
-    const sample = await managers.call(ctx, async (swarm, inside) => {
-      const service = await swarm.inspectService(inside, name);
-      const tasks = service === undefined ? [] : await swarm.listTasks(inside, [service.id]);
-      return { service, tasks, nowMs: clock.monotonic() };
-    });
-    const [verdict, next] = judge(sample, goal, watch);
+    const [seen, time] = await managers.call(ctx, (swarm, inside) =>
+      timedLook(clock, async () => {
+        const service = await swarm.inspectService(inside, name);
+        const tasks = service === undefined ? [] : await swarm.listTasks(inside, [service.id]);
+        return { service, tasks };
+      }),
+    );
+    const [verdict, next] = judge({ ...seen, time }, goal, watch);
     watch = next;
     if (verdict.kind !== 'waiting') return verdict;
     if (verdict.text !== told) note(ctx, 'info', `${goal.service}: ${verdict.text}`);

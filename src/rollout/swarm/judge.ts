@@ -2,6 +2,7 @@
 // a success of its own kind; here there is a deadline, and what runs is what counts.
 import type { SwarmService, SwarmTask } from '../../engine/swarm.ts';
 import { LABELS } from '../labels.ts';
+import type { LookTime } from '../look-time.ts';
 import { SWARM_LABELS } from './names.ts';
 
 /** One look at a service. */
@@ -9,8 +10,7 @@ export interface Sample {
   /** Undefined: it is gone. */
   readonly service: SwarmService | undefined;
   readonly tasks: readonly SwarmTask[];
-  /** On the run's own clock. */
-  readonly nowMs: number;
+  readonly time: LookTime;
 }
 
 /** What a service is to come to. */
@@ -64,13 +64,13 @@ export function startWatch(nowMs: number): Watch {
 
 /** Judges a look; the second is for the next. */
 export function judge(sample: Sample, goal: Goal, watch: Watch): readonly [Verdict, Watch] {
-  const { service, nowMs } = sample;
+  const { service, time } = sample;
   const view = viewOf(sample, goal);
   const next = {
     ...(view.progress > watch.progress
-      ? { progress: view.progress, progressMs: nowMs }
+      ? { progress: view.progress, progressMs: time.answeredMs }
       : { progress: watch.progress, progressMs: watch.progressMs }),
-    settledMs: view.isComplete ? (watch.settledMs ?? nowMs) : undefined,
+    settledMs: view.isComplete ? (watch.settledMs ?? time.answeredMs) : undefined,
   };
   const early = ended(service, goal, view);
   if (early !== undefined) return [early, next];
@@ -164,7 +164,7 @@ function ended(service: SwarmService | undefined, goal: Goal, view: View): Verdi
 
 function running(
   state: string | undefined,
-  { nowMs }: Sample,
+  { time }: Sample,
   goal: Goal,
   view: View,
   watch: Watch,
@@ -173,8 +173,8 @@ function running(
   if (isComplete && state === 'completed') return { kind: 'done' };
   if (isComplete && isOld && state === undefined) return { kind: 'done' };
   if (state === undefined || state === 'completed') {
-    const settledMs = watch.settledMs ?? nowMs;
-    if (isComplete && nowMs - settledMs >= goal.monitorMs) return { kind: 'done' };
+    const settledMs = watch.settledMs ?? time.answeredMs;
+    if (isComplete && time.askedMs - settledMs >= goal.monitorMs) return { kind: 'done' };
     const places = new Set(failed.map(placeOf)).size;
     const task = failed.at(-1);
     // The swarm watches updates, but not what is new.
@@ -184,7 +184,7 @@ function running(
   }
   const lacks = view.lacks.slice(0, 3).join('; ');
   const count = `${good} of ${wanted} run what they should${lacks === '' ? '' : ` (${lacks})`}`;
-  if (nowMs - watch.progressMs < goal.limitMs) {
+  if (time.askedMs - watch.progressMs < goal.limitMs) {
     const back = state === 'rollback_started' ? 'the swarm rolls it back, ' : '';
     return { kind: 'waiting', text: back + count };
   }

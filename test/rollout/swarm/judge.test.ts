@@ -41,7 +41,12 @@ const look = (
   goal: Partial<Goal> = {},
   watch: Watch = startWatch(0),
   nowMs = 0,
-) => judge({ service: it, tasks, nowMs }, { ...GOAL, ...goal }, watch);
+) =>
+  judge(
+    { service: it, tasks, time: { askedMs: nowMs, answeredMs: nowMs } },
+    { ...GOAL, ...goal },
+    watch,
+  );
 
 describe('a service', () => {
   it('is done when the swarm has watched its update and all run', () => {
