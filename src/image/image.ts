@@ -89,6 +89,8 @@ export interface LayerTar extends AsyncDisposable {
 /** The bytes of a layer as they are stored. */
 export interface StoredContent extends AsyncDisposable {
   readonly size: number;
+  /** A file that holds just these bytes, checked, and that nobody writes to: it may get further names. */
+  readonly file?: string;
   /** The bytes from `offset`, in memory that stays as it is. May be called again. Stop iterating to release it. */
   stream(offset: number): AsyncIterable<Uint8Array>;
 }

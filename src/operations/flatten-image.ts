@@ -7,6 +7,7 @@ import { parsePlatform } from '../image/platform.ts';
 import type { System } from '../system/system.ts';
 import { type Location, resolvePath } from '../transport/location.ts';
 import { Transports } from '../transport/open.ts';
+import type { SinkOptions } from '../transport/sink.ts';
 import { createdTime } from './created.ts';
 import { placesOf, resolveDestinations } from './destination.ts';
 import { platformsFor } from './engine-platform.ts';
@@ -37,9 +38,10 @@ export async function flattenImage(
   system: System,
   ctx: Context,
   request: FlattenRequest,
+  outputs: Pick<SinkOptions, 'isPrivate'> = {},
 ): Promise<FlattenReport> {
   const started = ctx.clock.monotonic();
-  const run = new FlattenRun(system, narrow(ctx, { image: request.source }), request);
+  const run = new FlattenRun(system, narrow(ctx, { image: request.source }), request, outputs);
   try {
     const done = await run.run();
     const seconds = (ctx.clock.monotonic() - started) / 1000;
@@ -64,11 +66,18 @@ class FlattenRun {
   readonly #request: FlattenRequest;
   readonly #options: OneOptions;
   readonly #platform: Platform | undefined;
+  readonly #outputs: Pick<SinkOptions, 'isPrivate'>;
 
-  constructor(system: System, ctx: Context, request: FlattenRequest) {
+  constructor(
+    system: System,
+    ctx: Context,
+    request: FlattenRequest,
+    outputs: Pick<SinkOptions, 'isPrivate'>,
+  ) {
     this.#system = system;
     this.#ctx = ctx;
     this.#request = request;
+    this.#outputs = outputs;
     this.#platform = request.platform === undefined ? undefined : parsePlatform(request.platform);
     const created = createdTime(request.timestamp, system.env['SOURCE_DATE_EPOCH']);
     this.#options = { request, created, jobs: request.jobs ?? system.cores };
@@ -99,6 +108,7 @@ class FlattenRun {
     const options = { ...this.#options, jobs: Math.ceil(this.#options.jobs / atOnce) };
     const keepsLayers = others.size > 0 || [...kept.values()].some(({ layers }) => layers > 0);
     await using sinks = new Sinks(this.#ctx, transports, destinations, {
+      ...this.#outputs,
       jobs: options.jobs,
       keepsLayers,
     });

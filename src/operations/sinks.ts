@@ -38,8 +38,7 @@ export class Sinks implements AsyncDisposable {
   readonly #ctx: Context;
   readonly #transports: Transports;
   readonly #destinations: readonly Destination[];
-  readonly #jobs: number;
-  readonly #keepsLayers: boolean;
+  readonly #options: Pick<SinkOptions, 'jobs' | 'keepsLayers' | 'isPrivate'>;
   #opening: Promise<readonly OpenSink[]> | undefined;
   opened: OpenSink[] = [];
   /** What {@link publish} has made visible. */
@@ -49,13 +48,12 @@ export class Sinks implements AsyncDisposable {
     ctx: Context,
     transports: Transports,
     destinations: readonly Destination[],
-    { jobs, keepsLayers }: Pick<SinkOptions, 'jobs'> & { readonly keepsLayers: boolean },
+    options: Pick<SinkOptions, 'jobs' | 'keepsLayers' | 'isPrivate'>,
   ) {
     this.#ctx = ctx;
     this.#transports = transports;
     this.#destinations = destinations;
-    this.#jobs = jobs;
-    this.#keepsLayers = keepsLayers;
+    this.#options = options;
   }
 
   /** Opens them once, whoever asks first. */
@@ -93,7 +91,7 @@ export class Sinks implements AsyncDisposable {
   }
 
   async #openAll(family: MediaFamily): Promise<readonly OpenSink[]> {
-    const options = { jobs: this.#jobs, family, keepsLayers: this.#keepsLayers };
+    const options = { ...this.#options, family };
     for (const destination of this.#destinations) {
       const sink = await this.#transports.openSink(this.#ctx, destination.location, options);
       const turns = sink.isConcurrent ? undefined : new Turns();

@@ -45,7 +45,8 @@ export async function flattenInto(
     outputs: [place],
     cache: tools.cache,
   };
-  const report = await flattenImage(tools.system, ctx, request);
+  // Written and read by this run alone, so that the layers of a base need not be copied out of the cache for each image.
+  const report = await flattenImage(tools.system, ctx, request, { isPrivate: true });
   if (report.verified === false) {
     throw new ShipperError(
       'POLICY',

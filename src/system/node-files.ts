@@ -33,6 +33,7 @@ export function nodeFiles(): Files {
     makeDirectory: (path, mode) =>
       during('create', path, async () => (await extra()).ensureDir(path, mode ?? 0o777)),
     rename: (from, to) => during('rename to', to, () => fs.rename(from, to)),
+    link: (from, to) => during('link', to, () => link(from, to)),
     remove: (path) => during('remove', path, async () => (await extra()).remove(path)),
     syncDirectory: (path) => during('flush', path, () => syncDirectory(path)),
     appendText: (path, text) => during('write', path, () => fs.appendFile(path, text)),
@@ -202,6 +203,19 @@ async function touch(path: string): Promise<void> {
   const { mtimeNs } = await fs.stat(path, { bigint: true });
   // Whole seconds: a number holds no more of a time than that without rounding.
   await fs.utimes(path, new Date(), Number(mtimeNs / 1_000_000_000n));
+}
+
+/** What the file system says where it gives no further name: another one, one without links, or too many of them. */
+const NO_LINK = ['EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'ENOENT', 'EACCES'];
+
+async function link(from: string, to: string): Promise<boolean> {
+  try {
+    await fs.link(from, to);
+    return true;
+  } catch (error) {
+    if (NO_LINK.includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
 }
 
 async function syncDirectory(path: string): Promise<void> {

@@ -18,11 +18,15 @@ const BATCH_BYTES = 1_048_576;
 /** A spool whose size nobody knows beforehand asks for free space so often. */
 const ASK_EVERY_BYTES = 256 * 1024 * 1024;
 
-/** A temporary file. It is removed on dispose unless it was moved to its place. */
-export interface TempFile extends AsyncDisposable {
-  readonly file: WritableFile;
+/** A name for what is to come to its place. It is removed on dispose unless that was done. */
+export interface TempName extends AsyncDisposable {
   /** Flushes and moves it to `target` so that a crash leaves the old file or the whole new one. */
   moveTo(target: string): Promise<void>;
+}
+
+/** A temporary file. */
+export interface TempFile extends TempName {
+  readonly file: WritableFile;
 }
 
 /** Creates a spool in TMPDIR, after removing what dead runs left there. */
@@ -34,14 +38,34 @@ export async function createSpool(system: System): Promise<TempFile> {
 /** Creates a file beside `target` that can become it, and that nobody may read who may not read what it replaces. */
 export async function createBeside(system: System, target: string): Promise<TempFile> {
   const { folder, name } = splitPath(target);
-  // A name of 255 bytes leaves no room for a suffix, so the target's name is cut.
-  const prefix = `.${Buffer.from(name)
-    .subarray(0, 100)
-    .toString('latin1')
-    .replace(/[^\x21-\x7e]/g, '_')}${MARK}`;
+  const prefix = prefixOf(name);
   await sweep(system, folder, prefix);
   const old = await system.files.stat(target);
   return createIn(system, folder, prefix, old?.mode ?? NEW_FILE_MODE);
+}
+
+/** A second name of a file, beside `target`; undefined where the two places cannot share one. */
+export async function linkBeside(
+  { files, random }: Pick<System, 'files' | 'random'>,
+  file: string,
+  target: string,
+): Promise<TempName | undefined> {
+  const { folder, name } = splitPath(target);
+  const path = tempPath(files, folder, prefixOf(name), random);
+  if (!(await files.link(file, path))) return undefined;
+  const forget = files.owner.onExitRemove(path);
+  let isPlaced = false;
+  return {
+    async moveTo(place) {
+      await files.rename(path, place);
+      isPlaced = true;
+      forget();
+    },
+    async [Symbol.asyncDispose]() {
+      if (!isPlaced) await files.remove(path);
+      forget();
+    },
+  };
 }
 
 /** Rejects with `NO_SPACE` unless `bytes` can be written where `path` is, and a reserve of 16 MiB stays free. */
@@ -72,6 +96,16 @@ export function splitPath(path: string): { readonly folder: string; readonly nam
   return { folder: slash === 0 ? '/' : path.slice(0, slash), name: path.slice(slash + 1) };
 }
 
+/** A name of 255 bytes leaves no room for a suffix, so the target's name is cut. */
+function prefixOf(name: string): string {
+  const start = Buffer.from(name).subarray(0, 100).toString('latin1');
+  return `.${start.replace(/[^\x21-\x7e]/g, '_')}${MARK}`;
+}
+
+function tempPath(files: Files, folder: string, prefix: string, random: System['random']): string {
+  return `${folder}/${prefix}-${files.owner.tag}-${random(6)}${SUFFIX}`;
+}
+
 async function createIn(
   system: System,
   folder: string,
@@ -79,7 +113,7 @@ async function createIn(
   mode: number,
 ): Promise<TempFile> {
   const { files } = system;
-  const path = `${folder}/${prefix}-${files.owner.tag}-${system.random(6)}${SUFFIX}`;
+  const path = tempPath(files, folder, prefix, system.random);
   const file = await files
     .create(path, mode)
     .catch((error) => Promise.reject(inFolder(error, path, folder)));

@@ -135,6 +135,8 @@ export interface Files {
   /** Makes a folder and those above it that are missing; `mode` less the umask. No error when it is there. */
   makeDirectory(path: string, mode?: number): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Gives a file a second name, which must not be there. False where the two places cannot share a file. */
+  link(from: string, to: string): Promise<boolean>;
   /** Removes a file or a tree; no error when it is not there. */
   remove(path: string): Promise<void>;
   /** Flushes a directory's entries to disk. */

@@ -5,15 +5,17 @@ import type { Context } from '../core/context.ts';
 import type { Digest } from '../core/digest.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Descriptor, ImageSink, Publication } from '../image/image.ts';
+import type { Descriptor, ImageSink, Publication, StoredContent } from '../image/image.ts';
 import { isObject, type JsonValue, member, parseJsonObject } from '../image/json-text.ts';
 import { OCI_INDEX } from '../image/media-types.ts';
 import {
   createBeside,
   isTempName,
+  linkBeside,
   requireSpace,
   splitPath,
   type TempFile,
+  type TempName,
 } from '../system/spool.ts';
 import type { System } from '../system/system.ts';
 import { LAYOUT_FILE, metadataBlobs } from './archive-tail.ts';
@@ -47,7 +49,7 @@ class LayoutSink implements ImageSink {
   readonly #folder: string;
   readonly #options: SinkOptions;
   /** Blobs that wait for the commit, by the path that they will have. */
-  readonly #pending = new Map<string, TempFile>();
+  readonly #pending = new Map<string, TempName>();
   /** Folders that this run made, outermost first. */
   #made: readonly string[] = [];
   #isNew = false;
@@ -130,6 +132,7 @@ class LayoutSink implements ImageSink {
   copyBlob: ImageSink['copyBlob'] = async (ctx, { descriptor, ...blob }) => {
     if (await this.#holds(ctx, descriptor)) return;
     await using source = await blob.openStored(ctx);
+    if (await this.#share(source, descriptor.digest)) return;
     await this.#newBlob(async (temp) => {
       await copyStored(ctx, source, descriptor, (bytes, position) =>
         temp.file.write(bytes, position),
@@ -196,8 +199,18 @@ class LayoutSink implements ImageSink {
     }
   }
 
+  /** Whether the file of the source could be taken as it is. */
+  async #share({ file }: StoredContent, digest: Digest): Promise<boolean> {
+    if (file === undefined || !this.#options.isPrivate) return false;
+    const path = `${this.#folder}/${blobPath(digest)}`;
+    await this.#system.files.makeDirectory(splitPath(path).folder);
+    const name = await linkBeside(this.#system, file, path);
+    if (name !== undefined) await this.#keep(digest, name);
+    return name !== undefined;
+  }
+
   /** A blob is kept once; `moveTo` over a blob of the same digest changes nothing. */
-  async #keep(digest: Digest, temp: TempFile): Promise<void> {
+  async #keep(digest: Digest, temp: TempName): Promise<void> {
     const path = `${this.#folder}/${blobPath(digest)}`;
     const before = this.#pending.get(path);
     this.#pending.set(path, temp);

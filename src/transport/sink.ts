@@ -12,6 +12,8 @@ export interface SinkOptions {
   readonly family: MediaFamily;
   /** Whether layers of the source are part of the result. Default false: it is one layer. */
   readonly keepsLayers?: boolean;
+  /** Nobody but this run writes to the destination: it may share files with a cache. Default false. */
+  readonly isPrivate?: boolean;
   /** Layers are copied, as many as there are: an engine is not to import a single one. Default false. */
   readonly isCopy?: boolean;
 }

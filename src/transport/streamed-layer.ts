@@ -54,15 +54,17 @@ export function streamedLayer(opener: LayerOpener, stream: StreamedLayerFacts): 
       }
     },
     async openStored(ctx, use) {
+      const { size } = descriptor;
       const looked = use === 'look' ? await opener.cache?.unchecked(descriptor) : undefined;
       const opened = looked ?? (await opener.cache?.blob(ctx, descriptor, fetch));
-      const { size } = descriptor;
       if (opened === undefined) {
         const stream = (offset: number) => skipBytes(fetch(ctx), offset);
         return { size, stream, async [Symbol.asyncDispose]() {} };
       }
       return {
         size,
+        // What was only looked at was not checked.
+        ...(looked === undefined ? { file: opened.region.file.path } : {}),
         stream: (offset) => streamRegion(ctx, opened.region, offset),
         [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
       };

@@ -270,6 +270,7 @@ function fakeFiles(files: Map<string, string>): Files {
       files.set(to, files.get(from) ?? '');
       files.delete(from);
     },
+    link: () => refuse('link'),
     async remove(path) {
       files.delete(path);
     },

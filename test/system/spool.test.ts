@@ -21,6 +21,7 @@ import { nodeSystem } from '../../src/system/node.ts';
 import {
   createBeside,
   createSpool,
+  linkBeside,
   requireSpace,
   splitPath,
   spoolStream,
@@ -78,6 +79,23 @@ describe('a temporary file', () => {
       await temp.file.write(bytes('newer'), 0);
     }
     expect([readFileSync(target, 'latin1'), readdirSync(folder)]).toEqual(['new', ['out.tar']]);
+  });
+
+  it('may be a second name of a file, where the two places can share one', async () => {
+    const [file, target] = [join(folder, 'cached'), join(folder, 'out')];
+    writeFileSync(file, 'content');
+    {
+      await using name = await linkBeside(system, file, target);
+      expect(readdirSync(folder).length).toBe(2);
+      await name?.moveTo(target);
+    }
+    {
+      await using _name = await linkBeside(system, file, join(folder, 'other'));
+    }
+    expect([readFileSync(target, 'latin1'), statSync(file).nlink]).toEqual(['content', 2]);
+    expect(readdirSync(folder).sort()).toEqual(['cached', 'out']);
+    expect(await linkBeside(system, '/proc/version', target)).toBeUndefined();
+    expect(await linkBeside(system, join(folder, 'gone'), target)).toBeUndefined();
   });
 
   it('has the modes of a new file: a spool for its owner, an output by the umask', async () => {

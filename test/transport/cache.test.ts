@@ -1,10 +1,18 @@
 // The cache: fetched once, read by all, believed by nobody.
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { interruption } from '../../src/core/context.ts';
 import { LayerCache } from '../../src/transport/cache.ts';
 import { layerOpener } from '../../src/transport/layer-opener.ts';
+import { openLayoutSink } from '../../src/transport/layout-sink.ts';
 import type { SpoolMode } from '../../src/transport/spool-mode.ts';
 import { testContext } from '../engine/support.ts';
 import { refusalOf, type Workplace, workplace } from '../operations/workplace.ts';
@@ -64,6 +72,28 @@ describe('a cache', () => {
       expect(stored?.size).toBe(bytes.length);
       expect(blob.fetches).toBe(fetches);
     }
+    await place.system.threads.close();
+  });
+
+  it('shares its files with a layout that is private to a run, and with no other', async () => {
+    using place = workplace();
+    const blob = layerOf('a', 'b');
+    const cache = new LayerCache(place.system, place.path('cache'), MAX);
+    const [layer] = streamedImage(layerOpener(place.system, { cache }), [blob]).layers;
+    if (layer === undefined) throw new Error('no layer');
+    const links: number[] = [];
+    for (const isPrivate of [true, false]) {
+      const folder = place.path(`lay-${isPrivate}`);
+      const options = { jobs: 1, family: 'oci', isPrivate } as const;
+      await using sink = await openLayoutSink(place.system, folder, `oci:${folder}`, options);
+      await sink.copyLayer(ctx, layer);
+      const [name = ''] = readdirSync(join(folder, 'blobs/sha256'));
+      const path = join(folder, 'blobs/sha256', name);
+      expect(readFileSync(path)).toEqual(Buffer.from(blob.stored));
+      links.push(statSync(path).nlink);
+    }
+    expect(links).toEqual([2, 1]);
+    expect(place.leftovers()).toEqual([]);
     await place.system.threads.close();
   });
 
