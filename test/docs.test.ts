@@ -18,6 +18,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createProgram } from '../src/cli/program.ts';
+import { isAll } from './support/amount.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -98,7 +99,8 @@ describe('sessions', () => {
   const sessions = blocks.filter(({ language }) => language === 'console');
   const withSessions = [...new Set(sessions.map(({ page }) => page))];
 
-  it.each(withSessions)('of %s print what stands there', (page) => {
+  // A process for each command: all of them where every repetition is wanted.
+  it.each(isAll() ? withSessions : ['README.md'])('of %s print what stands there', (page) => {
     const folder = workplace(page.replaceAll('/', '-'));
     let status = 0;
     for (const { text } of sessions.filter((block) => block.page === page)) {
@@ -185,7 +187,7 @@ describe('examples', () => {
     expect(loose.map(({ page, text }) => `${page}: ${text}`)).toEqual([]);
   });
 
-  it('compile and print what stands behind them', { timeout: 120_000 }, () => {
+  it.runIf(isAll())('compile and print what stands behind them', { timeout: 120_000 }, () => {
     const folder = workplace('examples');
     mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
     symlinkSync(ROOT, join(folder, 'node_modules/shipper'));
