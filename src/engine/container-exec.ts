@@ -53,7 +53,7 @@ async function run(
   ctx: Context,
   container: string,
   id: string,
-  line: (line: LogLine) => void,
+  line: (line: LogLine) => void | Promise<void>,
 ): Promise<void> {
   const exchange = await session.open(ctx, {
     method: 'POST',
@@ -64,7 +64,7 @@ async function run(
   try {
     exchange.finishRequest(session.patience.idleMs, JSON.stringify({ Detach: false, Tty: false }));
     await expectSuccess(exchange);
-    for await (const said of linesOf(exchange, false)) line(said);
+    for await (const said of linesOf(exchange, false)) await line(said);
   } finally {
     exchange.close();
   }

@@ -22,7 +22,11 @@ export interface ListedContainer {
   /** What it was made from, as it was called. */
   readonly image: string;
   readonly imageId: string;
+  /** Its process and arguments as one text, as engines show them: an argument with a space stands in single quotes. */
+  readonly command: string;
   readonly status: ContainerStatus;
+  /** How it is and since when, in the engine's words: `Up 3 hours (healthy)`, `Exited (1) 2 days ago`. */
+  readonly about: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Published ports: only those of running containers are known. */
   readonly ports: readonly PublishedPort[];
@@ -239,12 +243,15 @@ export interface Containers {
   logs(ctx: Context, container: string, options?: LogOptions): AsyncIterable<LogLine>;
   /** As `logs` with `follow`, from now on and without what was written before. */
   attach(ctx: Context, container: string): AsyncIterable<LogLine>;
-  /** Runs a command in a running container to its end; `line` takes what it writes. Resolves with its exit code. */
+  /**
+   * Runs a command in a running container to its end; `line` takes what it writes, and no more is read until it has resolved.
+   * Resolves with the exit code.
+   */
   exec(
     ctx: Context,
     container: string,
     spec: ExecSpec,
-    line: (line: LogLine) => void,
+    line: (line: LogLine) => void | Promise<void>,
   ): Promise<number>;
   stats(ctx: Context, container: string): Promise<ContainerStats>;
   /** Events with these filters, from `since` (nanoseconds as text) on. Ends when the connection does. */

@@ -388,7 +388,7 @@ export function containersContract(
       await ran('c-exec', 'idle');
       const lines: LogLine[] = [];
       const command = { command: [...CONTRACT_EXEC], environment: { A: 'b c' } };
-      const code = await containers.exec(ctx, 'c-exec', command, (line) => lines.push(line));
+      const code = await containers.exec(ctx, 'c-exec', command, (line) => void lines.push(line));
       expect(code).toBe(7);
       expect(textsOf(lines, 'stdout')).toEqual(['out b c']);
       expect(textsOf(lines, 'stderr')).toEqual(['bad']);

@@ -42,8 +42,9 @@ function labels(release: string, slot = 1, of = scope): Readonly<Record<string, 
 }
 
 function container(name: string, more: Partial<ListedContainer> = {}): ListedContainer {
-  const rest = { image: 'other', imageId: 'sha256:other', labels: {}, ports: [], createdAt: OLD };
-  return { id: `id-${name}`, name, status: 'exited', ...rest, ...more };
+  const rest = { image: 'other', imageId: 'sha256:other', command: '', about: '' };
+  const usual = { labels: {}, ports: [], createdAt: OLD };
+  return { id: `id-${name}`, name, status: 'exited', ...rest, ...usual, ...more };
 }
 
 /** One of ours: of a release, whose image it was made from. */

@@ -110,9 +110,9 @@ export function hostContainers(host: FakeHost, door: HostDoor): Containers {
       yield* untilAborted(ctx, await perform(ctx, 'attach', [container], begin));
     },
     exec: (ctx, container, spec, line) =>
-      perform(ctx, 'exec', [container, spec], () => {
+      perform(ctx, 'exec', [container, spec], async () => {
         const { code, lines } = execIn(host, host.need(container), spec);
-        for (const each of lines) line(each);
+        for (const each of lines) await line(each);
         return code;
       }),
     stats: (ctx, container) =>

@@ -59,7 +59,9 @@ export function listedJson(host: FakeHost, container: FakeContainer): Json {
     Names: [`/${container.name}`],
     Image: container.spec.Image,
     ImageID: container.imageId,
+    Command: commandOf(container),
     State: container.status,
+    Status: aboutOf(host, container),
     Labels: host.labelsOf(container),
     Created: Math.floor(container.createdMs / 1000),
     Ports: bindings(container).map(({ target, protocol, ip, port }) => ({
@@ -69,6 +71,26 @@ export function listedJson(host: FakeHost, container: FakeContainer): Json {
       Type: protocol,
     })),
   };
+}
+
+/** As moby's container/view.go writes it. */
+function commandOf({ spec }: FakeContainer): string {
+  const { Entrypoint = [], Cmd = [] } = spec as {
+    readonly Entrypoint?: readonly string[];
+    readonly Cmd?: readonly string[];
+  };
+  const [program = '', ...args] = [...Entrypoint, ...Cmd];
+  return [program, ...args.map((word) => (word.includes(' ') ? `'${word}'` : word))].join(' ');
+}
+
+function aboutOf(host: FakeHost, container: FakeContainer): string {
+  const { status, exitCode } = container;
+  const health = host.healthOf(container)?.status;
+  const check =
+    health === undefined ? '' : ` (${health === 'starting' ? 'health: starting' : health})`;
+  if (status === 'running') return `Up 5 seconds${check}`;
+  if (status === 'paused') return 'Up 5 seconds (Paused)';
+  return status === 'created' ? 'Created' : `Exited (${exitCode}) 5 seconds ago`;
 }
 
 function boundPorts(container: FakeContainer): Json {
