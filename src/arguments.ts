@@ -16,6 +16,7 @@ import {
   whole,
 } from './core/checks.ts';
 import type { MergePolicy } from './flatten/policy.ts';
+import type { ShipperOptions } from './fleet/shipper-options.ts';
 import type { LibraryOptions } from './library.ts';
 import type { CopyRequest, TagRequest } from './operations/copy-types.ts';
 import type { FlattenRequest, MediaOptions } from './operations/flatten-types.ts';
@@ -187,6 +188,32 @@ const MOVE: ChecksOf<MoveRequest> = {
   healthTimeoutMs: whole(1),
   dryRun: flag,
 };
+
+/** An address, or `{ context: NAME }`. */
+const host: Check = (value, name) => {
+  if (typeof value === 'string') text(value, name);
+  else shapeOf({ context: text }, ['context'])(value, name);
+};
+
+const { context: _, host: __, ...REGISTRIES } = MEDIA;
+
+const SHIPPER: ChecksOf<ShipperOptions> = {
+  ...RUN,
+  ...REGISTRIES,
+  hosts: listOf(host),
+  environment: text,
+  config: text,
+  directory: text,
+  parallel: whole(1, MOST_JOBS),
+  timeoutMs: whole(1),
+  patienceMs: whole(1),
+  dryRun: flag,
+};
+
+/** Throws a TypeError or RangeError that names what of the options of class Shipper is wrong. */
+export function checkShipper(options: unknown): void {
+  shapeOf(SHIPPER)(options, 'the options');
+}
 
 /** Throws a TypeError or RangeError that names what of a call of `flatten` is wrong. */
 export function checkFlatten(request: unknown, options: unknown): void {

@@ -18,6 +18,31 @@ export {
 export type { Clock, Report, Scope, ShipperEvent } from './core/events.ts';
 export type { MergePolicy, Warning, WarningCode } from './flatten/policy.ts';
 export type { RemovedFile, RemovedSummary } from './flatten/removed.ts';
+export type { Acted, ActOptions } from './fleet/acts.ts';
+export type { Chosen } from './fleet/chosen.ts';
+export type { FleetContainer, OwnedBy } from './fleet/fleet-container.ts';
+export {
+  GroupResult,
+  type HostFailure,
+  type HostResult,
+  type HostSuccess,
+  type ResultJson,
+} from './fleet/group-result.ts';
+export type { Logged } from './fleet/logs.ts';
+export type { Attached, Executed, FleetLine, TakeLines, Waited } from './fleet/output.ts';
+export type { Ran } from './fleet/run.ts';
+export type { RunOptions } from './fleet/run-spec.ts';
+export type { ContainerFilter, Pattern } from './fleet/selection.ts';
+export type { FleetImage, InspectedContainer } from './fleet/shipper.ts';
+export type {
+  AttachCall,
+  CallOptions,
+  ExecCall,
+  LogsCall,
+  RunCall,
+  ShipperOptions,
+} from './fleet/shipper-options.ts';
+export type { HostAddress } from './fleet/targets.ts';
 export type { Platform } from './image/image.ts';
 export {
   copy,
@@ -44,6 +69,7 @@ export {
   rollout,
   unlockEnvironment,
 } from './library-rollout.ts';
+export { Shipper } from './library-shipper.ts';
 export type {
   CopiedAttestation,
   CopiedImage,

@@ -22,10 +22,12 @@ const LEVELS: Readonly<Record<string, number>> = {
   operations: 6,
   pipeline: 7,
   rollout: 7,
-  report: 8,
-  cli: 9,
+  fleet: 8,
+  tasks: 8,
+  report: 9,
+  cli: 10,
 };
-const TOP = 10;
+const TOP = 11;
 
 /** Folders that know nothing of the machine, not even by type. */
 const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
@@ -188,7 +190,8 @@ describe('code', () => {
   });
 
   it('has no any, no !, no default export, no console', () => {
-    expect(matches(/\bany\b/g)).toEqual([]);
+    // A member may be called so, as `--any` is.
+    expect(matches(/\bany\b(?!\??:)/g)).toEqual([]);
     expect(matches(/[\w)\]]!(?=[.,;)\][\s])(?!\s*=)/g)).toEqual([]);
     expect(matches(/\bexport default\b|\bconsole\.\w+/g)).toEqual([]);
   });

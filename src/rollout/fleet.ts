@@ -41,7 +41,7 @@ export async function connectFleet(
   request: Pick<EnvironmentRequest, 'hosts' | 'skipUnreachable'>,
   connect: Connect,
 ): Promise<Fleet> {
-  const choices = choose(environment, request.hosts);
+  const choices = chooseHosts(environment, request.hosts);
   // Each host has calls of its own under way.
   expectListeners(ctx.signal);
   const engines: Engine[] = [];
@@ -80,8 +80,9 @@ export async function connectFleet(
   }
 }
 
-function choose(
-  { name, hosts }: Environment,
+/** The hosts of an environment that `patterns` name, all without any. `USAGE` for a pattern that names none. */
+export function chooseHosts(
+  { name, hosts }: Pick<Environment, 'name' | 'hosts'>,
   patterns: readonly string[] = [],
 ): readonly HostChoice[] {
   if (patterns.length === 0) return hosts;
@@ -141,7 +142,8 @@ function requireDistinct(found: ReadonlyMap<HostChoice, RolloutHost>): void {
   throw new ShipperError('BAD_CONFIG', `Cannot use the hosts: ${problem.message}`, { problems });
 }
 
-function requireApi({ name, facts }: RolloutHost): void {
+/** `UNSUPPORTED` for an engine that lacks what is used here. */
+export function requireApi({ name, facts }: RolloutHost): void {
   if (apiHas(facts.apiVersion, LEAST_API)) return;
   const message = `Cannot use ${name}: it speaks API ${facts.apiVersion}, and ${LEAST_API} is needed`;
   throw new ShipperError('UNSUPPORTED', message, { host: name, hint: 'update its Docker Engine' });

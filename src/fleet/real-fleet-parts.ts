@@ -1,0 +1,32 @@
+// What the fleet works with outside of tests.
+import { connectEngine } from '../engine/client.ts';
+import { findEndpoint } from '../engine/endpoint.ts';
+import type { MediaOptions } from '../operations/flatten-types.ts';
+import type { System } from '../system/system.ts';
+import type { FleetParts } from './fleet-parts.ts';
+
+/** The real parts. `version` is that of shipper; `media` says how registries are reached. */
+export function realFleetParts(system: System, version: string, media: MediaOptions): FleetParts {
+  return {
+    system,
+    async connect({ kind, address }, patienceMs) {
+      const options = kind === 'context' ? { context: address } : { host: address };
+      const { endpoint } = await findEndpoint(system, options);
+      return connectEngine(endpoint, system, { idleMs: patienceMs });
+    },
+    async usual() {
+      const { endpoint, text } = await findEndpoint(system);
+      const connect = async (idleMs: number) => connectEngine(endpoint, system, { idleMs });
+      return { name: text, connect };
+    },
+    async login(ctx, image) {
+      const { loginsFor } = await import('../transport/engine-logins.ts');
+      const [login] = Object.values(await loginsFor(system, ctx, media, [image]));
+      return login;
+    },
+    async rollout() {
+      const { realParts } = await import('../rollout/real-parts.ts');
+      return realParts(system, version, media);
+    },
+  };
+}
