@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { interruption } from '../core/context.ts';
 import { type ErrorCode, ShipperError } from '../core/errors.ts';
+import type { GroupResult } from '../fleet/group-result.ts';
 import type { FlattenReport, VerifyReport } from '../operations/flatten-types.ts';
 import type { ShipReport } from '../pipeline/ship-types.ts';
 import type { MoveReport } from '../rollout/move-types.ts';
@@ -120,4 +121,33 @@ export function exitCodeOfMove(report: MoveReport, stop: AbortSignal): number {
       return code === EXIT.failed ? EXIT.partial : code;
     }
   }
+}
+
+/** Failures of hosts that do not answer. */
+const OUT_OF_REACH: readonly ErrorCode[] = ['ENGINE_UNREACHABLE', 'TIMEOUT'];
+
+/**
+ * 0 all worked, also where there was nothing to do; 6 all but up to `skip` hosts that do not answer and may be left out; 3 some
+ * did; 1 none did, or what the failures have in common, as 5 where all are locked.
+ */
+export function exitCodeOfGroup(result: GroupResult<unknown>, skip: number): number {
+  const { failures, ok, values, hosts } = result;
+  if (ok) return EXIT.done;
+  const codes = failures.map(({ error }) => (error instanceof ShipperError ? error.code : 'BUG'));
+  const failed = new Set(failures.map(({ host }) => host));
+  const didSome = values.length > 0 || hosts.some((host) => !failed.has(host));
+  const isAway = codes.every((code) => OUT_OF_REACH.includes(code));
+  if (isAway && failed.size <= skip && didSome) return EXIT.skipped;
+  if (didSome) return EXIT.partial;
+  const exits = new Set(codes.map((code) => BY_CODE[code] ?? EXIT.failed));
+  const [only] = exits;
+  return exits.size === 1 && only !== undefined ? only : EXIT.failed;
+}
+
+/** That of the container where it is one; else 0 where all ended with 0, 3 where some did, 1 where none did. */
+export function exitCodeOfContainers(ended: readonly { readonly exitCode: number }[]): number {
+  const [only] = ended;
+  if (only !== undefined && ended.length === 1) return only.exitCode;
+  if (ended.every(({ exitCode }) => exitCode === 0)) return EXIT.done;
+  return ended.some(({ exitCode }) => exitCode === 0) ? EXIT.partial : EXIT.failed;
 }

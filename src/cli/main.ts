@@ -5,7 +5,7 @@ import { EXIT, exitCodeOf } from './exit-code.ts';
 import { tellFailure } from './failure.ts';
 import { lazyOperations, type Operations } from './operations.ts';
 import type { GlobalFlags } from './options.ts';
-import { createProgram, isDone, programShape } from './program.ts';
+import { createProgram, isDone, programShape, type VerbLine } from './program.ts';
 import { earlySettings, resolveSettings, type Settings } from './settings.ts';
 import { NO_PROCESS, type ProcessHooks, type StopButton, stopOnSignals } from './signals.ts';
 import { type StdoutFate, systemWith, watchStdout } from './stdio.ts';
@@ -65,7 +65,7 @@ async function dispatch(call: Call): Promise<void> {
     },
     argv: call.argv,
     helpColumns: stdio.stdoutIsTTY ? Math.min(120, Math.max(60, stdio.columns() || 80)) : 100,
-    start: (verb, args, flags, globals) => startVerb(call, verb, args, flags, globals),
+    start: (verb, line, globals) => startVerb(call, verb, line, globals),
   });
   try {
     await program.parseAsync([...call.argv], { from: 'user' });
@@ -78,8 +78,7 @@ async function dispatch(call: Call): Promise<void> {
 async function startVerb(
   call: Call,
   verb: Verb,
-  args: readonly string[],
-  flags: object,
+  { args, flags, words }: VerbLine,
   globals: GlobalFlags,
 ): Promise<void> {
   call.verb = verb.name;
@@ -91,6 +90,7 @@ async function startVerb(
     { system, operations, settings, stop, shape: programShape },
     args,
     flags,
+    words,
   );
 }
 

@@ -12,6 +12,7 @@ import type {
 } from '../operations/flatten-types.ts';
 import type { ShipPlan, ShipReport, ShipRequest } from '../pipeline/ship-types.ts';
 import type { System } from '../system/system.ts';
+import { type FleetOperations, lazyFleetOperations } from './fleet-operations.ts';
 import { lazyRolloutOperations, type RolloutOperations } from './rollout-operations.ts';
 import { VERSION } from './version.ts';
 
@@ -22,7 +23,7 @@ export interface ReadOptions extends MediaOptions {
 }
 
 /** The use cases that commands call. */
-export interface Operations extends RolloutOperations {
+export interface Operations extends RolloutOperations, FleetOperations {
   flattenImage(system: System, ctx: Context, request: FlattenRequest): Promise<FlattenReport>;
   verifyImages(
     system: System,
@@ -57,6 +58,7 @@ async function isLarge({ files, cwd }: System, source: string): Promise<boolean>
 /** The real ones. */
 export const lazyOperations: Operations = {
   ...lazyRolloutOperations,
+  ...lazyFleetOperations,
   async flattenImage(...args) {
     const [system, , { source }] = args;
     if (await isLarge(system, source)) system.threads.warm?.();

@@ -1,13 +1,18 @@
 // The commander program: built from the list of verbs; no work is done here. The only file that runs commander.
 import { Argument, Command, CommanderError, Option } from 'commander';
+import { restartVerb, startVerb, stopVerb } from './commands/acts.ts';
 import { completionVerb } from './commands/completion.ts';
 import { copyVerb } from './commands/copy.ts';
 import { dockerPluginVerb } from './commands/docker-plugin.ts';
+import { execVerb } from './commands/exec.ts';
 import { flattenVerb } from './commands/flatten.ts';
 import { initVerb } from './commands/init.ts';
 import { inspectVerb } from './commands/inspect.ts';
+import { logsVerb } from './commands/logs.ts';
 import { moveVerb } from './commands/move.ts';
 import { pruneVerb } from './commands/prune.ts';
+import { psVerb } from './commands/ps.ts';
+import { pullVerb } from './commands/pull.ts';
 import { resumeVerb, rollbackVerb, rolloutVerb } from './commands/rollout.ts';
 import { schemaVerb } from './commands/schema.ts';
 import { buildVerb, pushVerb, shipVerb } from './commands/ship.ts';
@@ -15,6 +20,7 @@ import { historyVerb, statusVerb } from './commands/status.ts';
 import { tagVerb } from './commands/tag.ts';
 import { unlockVerb } from './commands/unlock.ts';
 import { verifyVerb } from './commands/verify.ts';
+import { waitVerb } from './commands/wait.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
 import { GLOBAL_GROUP, GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
@@ -39,6 +45,14 @@ const VERBS: readonly Verb[] = [
   unlockVerb,
   moveVerb,
   pruneVerb,
+  psVerb,
+  startVerb,
+  stopVerb,
+  restartVerb,
+  logsVerb,
+  execVerb,
+  waitVerb,
+  pullVerb,
   initVerb,
   schemaVerb,
   dockerPluginVerb,
@@ -55,7 +69,15 @@ export interface ProgramHost {
   /** The command line, as far as it is known: where its command has a `--version` of its own, that is the one which is meant. */
   readonly argv?: readonly string[];
   /** Runs a verb. */
-  start(verb: Verb, args: readonly string[], flags: object, globals: GlobalFlags): Promise<void>;
+  start(verb: Verb, line: VerbLine, globals: GlobalFlags): Promise<void>;
+}
+
+/** What a verb is run with. */
+export interface VerbLine {
+  readonly args: readonly string[];
+  readonly flags: object;
+  /** Behind `--`, of a verb that takes another command. */
+  readonly words: readonly string[];
 }
 
 /** Builds the program. Parsing throws `USAGE`, or a CommanderError where help was printed. */
@@ -147,19 +169,30 @@ function addVerb(program: Command, verb: Verb, host: ProgramHost): void {
   command.summary(verb.summary).description(verb.about).usage(usageOf(verb));
   for (const spec of verb.args) command.addArgument(argumentOf(spec));
   for (const spec of verb.options) command.addOption(optionOf(spec));
+  if (verb.command !== undefined) command.addHelpText('after', commandText(verb.command.about));
   command.addHelpText('after', examplesText(verb));
-  command.action(() =>
-    host.start(verb, command.args, command.opts<object>(), program.opts<GlobalFlags>()),
-  );
+  command.action(() => {
+    const words = verb.command === undefined ? [] : wordsBehind(host.argv);
+    const args = command.args.slice(0, command.args.length - words.length);
+    return host.start(verb, { args, flags: command.opts<object>(), words }, program.opts());
+  });
 }
 
-function usageOf({ args, options }: Verb): string {
+/** Commander makes no difference between what stands before `--` and behind it. */
+function wordsBehind(argv: readonly string[] = []): readonly string[] {
+  const at = argv.indexOf('--');
+  return at < 0 ? [] : argv.slice(at + 1);
+}
+
+function usageOf({ args, options, command }: Verb): string {
   const words = args.map((arg) => {
     const name = arg.choices?.join('|') ?? arg.name;
     const word = arg.repeats ? `${name}…` : name;
     return arg.optional ? `[${word}]` : word;
   });
-  return [...words, ...(options.length > 0 ? ['[options]'] : [])].join(' ');
+  const line = '-- COMMAND…';
+  const behind = command === undefined ? [] : [command.optional ? `[${line}]` : line];
+  return [...words, ...(options.length > 0 ? ['[options]'] : []), ...behind].join(' ');
 }
 
 /** Choices are checked by the verb, which knows the nearest right word. */
@@ -194,6 +227,10 @@ function descriptionOf({ about, choices, otherwise }: OptionSpec): string {
     ...(otherwise === undefined ? [] : [`default: ${otherwise}`]),
   ];
   return facts.length === 0 ? about : `${about} (${facts.join('; ')})`;
+}
+
+function commandText(about: string): string {
+  return `\nBehind --:\n  COMMAND…  ${about}`;
 }
 
 function examplesText({ examples }: Verb): string {

@@ -45,8 +45,18 @@ export interface Verb<Flags extends object = object> {
   readonly about: string;
   readonly args: readonly ArgumentSpec[];
   readonly options: readonly OptionSpec[];
+  /** It takes the words of another command behind `--`: what they are for. */
+  readonly command?: { readonly about: string; readonly optional?: boolean };
   /** Command lines and what they do. */
   readonly examples: readonly (readonly [string, string])[];
-  /** Does it and resolves to the exit code. A method, so that a list can hold verbs of different flags. */
-  run(session: Session, args: readonly string[], flags: Flags): Promise<number>;
+  /**
+   * Does it and resolves to the exit code; `words` are those behind `--`. A method, so that a list can hold verbs of different
+   * flags.
+   */
+  run(
+    session: Session,
+    args: readonly string[],
+    flags: Flags,
+    words: readonly string[],
+  ): Promise<number>;
 }

@@ -103,6 +103,9 @@ export async function runLine(
 function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Operations {
   return {
     ...scriptedRollouts(given, calls),
+    async openShipper(system, options) {
+      return given.openShipper?.(system, options) ?? refuse('open');
+    },
     async flattenImage(system, ctx, request) {
       calls.push(['flattenImage', request]);
       return given.flattenImage?.(system, ctx, request) ?? flattenReport();

@@ -53,7 +53,7 @@ export const SERVICES: ArgumentSpec = {
 const WHERE = 'Where:';
 const RUN = 'How it runs:';
 
-const HOSTS: OptionSpec = {
+export const HOSTS: OptionSpec = {
   flags: '--hosts <GLOB>',
   about: 'only hosts whose address, or name in it, is like this: s1, s*',
   group: WHERE,
@@ -62,7 +62,7 @@ const HOSTS: OptionSpec = {
   otherwise: 'all',
 };
 
-function skipOption(otherwise: string): OptionSpec {
+export function skipOption(otherwise: string): OptionSpec {
   return {
     flags: '--skip-unreachable <N>',
     about: 'go on where up to N hosts do not answer; exit code 6 then',
