@@ -55,7 +55,7 @@ function longName({ names, key }: Slot): string {
   return names.find((name) => name.startsWith('--')) ?? key;
 }
 
-/** The rows of the arguments and those of the options. */
+/** The rows of the options, and those of the arguments of which there is more to say than the usage line has. */
 export function slotRows(slots: readonly Slot[]): {
   readonly places: readonly Row[];
   readonly options: readonly Row[];
@@ -63,7 +63,9 @@ export function slotRows(slots: readonly Slot[]): {
   const places = slots.filter(({ names }) => names.length === 0);
   const options = slots.filter(({ names }) => names.length > 0);
   return {
-    places: places.map((slot) => [placeholderOf(slot.key), aboutOf(slot)]),
+    places: places
+      .map((slot): Row => [placeholderOf(slot.key), aboutOf(slot)])
+      .filter(([, about]) => about !== ''),
     options: options.map((slot) => [optionTerm(slot), aboutOf(slot)]),
   };
 }
@@ -83,7 +85,7 @@ function aboutOf({ parameter, names }: Slot): string {
   const { choices } = type;
   const isNamed = names.length > 0;
   const facts = [
-    ...(choices === undefined || (isNamed && choices.length <= 4) ? [] : [choices.join(', ')]),
+    ...(choices === undefined || !isNamed || choices.length <= 4 ? [] : [choices.join(', ')]),
     ...(isNamed && isRequired ? ['required'] : []),
     ...(isNamed && isList
       ? [separator === '' ? 'repeatable' : `repeatable, or with "${separator}"`]
