@@ -58,7 +58,7 @@ export async function failedTask(
 /** The words of an error in one line, without the code frames that compilers put behind them. */
 function reasonOf(error: unknown): string {
   const [first = ''] = messageOf(error).split('\n');
-  const text = first.replace(/\s+/g, ' ').trim();
+  const text = first.replace(COMPILER, '').replace(/\s+/g, ' ').trim();
   return text === '' ? 'it failed without a message' : text;
 }
 
@@ -79,8 +79,7 @@ async function locate(
   if (bytes === undefined) return undefined;
   const text = new TextDecoder().decode(bytes);
   const { file, line } = raw;
-  const isSyntax = error instanceof SyntaxError;
-  const moved = isSyntax
+  const moved = raw.isExact
     ? raw.column
     : await system.modules.column(file, text, line, raw.column).catch(() => undefined);
   const place = { file, line, column: moved ?? 1 };
@@ -91,16 +90,38 @@ function isOfUser(file: string, { folder }: ShipfilePlace): boolean {
   return file.startsWith(`${folder}/`) && !file.includes('/node_modules/');
 }
 
+/** A place as a stack or compiler tells it, and whether it is one of the file itself or of what the file was compiled to. */
+interface RawPlace extends Place {
+  readonly isExact: boolean;
+}
+
+/** What jiti says of what it cannot compile: the column is from 0. */
+const COMPILER = /^ParseError: /;
+
 /** Places in the order in which a stack, or the message of a compiler, names them. */
-function placesIn(error: unknown): readonly Place[] {
+function placesIn(error: unknown): readonly RawPlace[] {
   if (!(error instanceof Error)) return [];
-  const text = `${error.stack ?? ''}\n${error.message}`;
-  const found = text.matchAll(/((?:file:\/\/)?\/[^\s()]+?):(\d+)(?::(\d+))?(?=[)\s]|$)/g);
+  const { stack = '', message } = error;
+  // Node shows the line and a mark below it in front of the stack where it cannot compile.
+  const marked = /^(\S+?):(\d+)\n[^\n]*\n( *)\^/.exec(stack);
+  if (marked !== null) {
+    const [, path = '', line, indent = ''] = marked;
+    return [{ file: pathOf(path), line: Number(line), column: indent.length + 1, isExact: true }];
+  }
+  const isExact = COMPILER.test(message);
+  const found = `${stack}\n${message}`.matchAll(
+    /((?:file:\/\/)?\/[^\s()]+?):(\d+):(\d+)(?=[)\s]|$)/g,
+  );
   return [...found].map(([, path = '', line, column]) => ({
-    file: path.startsWith('file:') ? fileURLToPath(path) : path,
+    file: pathOf(path),
     line: Number(line),
-    column: Number(column ?? 1),
+    column: Number(column) + (isExact ? 1 : 0),
+    isExact,
   }));
+}
+
+function pathOf(path: string): string {
+  return path.startsWith('file:') ? fileURLToPath(path) : path;
 }
 
 /** The lines around a place, numbered, with a mark below its column. */

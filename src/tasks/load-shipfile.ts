@@ -165,8 +165,8 @@ class Loader {
     value: { readonly name: string },
     declaration: Declaration | undefined,
   ): readonly Member[] {
-    if (value.name !== '' && value.name !== 'default')
-      return [{ name: value.name, value, declaration }];
+    // Compilers name it after its export.
+    if (!/^_?default$|^$/.test(value.name)) return [{ name: value.name, value, declaration }];
     this.#around.problems.push({
       ...(declaration?.place ?? { file: this.#place.path, line: 1, column: 1 }),
       message: 'the default export is a function without a name: no command can be called like it',
