@@ -174,7 +174,8 @@ async function onceInRun(
     refuseCircle(definition, key, parent);
     return earlier;
   }
-  const call = frames.run({ definition, key, parent }, work);
+  // Known before it begins: it may call itself at once.
+  const call = Promise.resolve().then(() => frames.run({ definition, key, parent }, work));
   calls.set(key, call);
   return call;
 }
