@@ -50,6 +50,7 @@ const MENDS = {
     'Wait for whoever holds the lock (`--lock-wait`); `shipper unlock ENV` takes it from one who is gone',
   UNHEALTHY: 'The last lines of the container and of its health checks are in the error',
   HOOK: 'The last lines of the program are in the error',
+  TASK: 'The message and the lines below it say where in the shipfile',
   ENGINE: 'The message has the words of the engine; its own log has more',
   ENGINE_UNREACHABLE: 'Start the engine, or name it with `--context`, `--host`',
   BUILD: 'The lines below the message are the last ones of the step that failed',

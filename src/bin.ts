@@ -68,7 +68,10 @@ async function run(): Promise<void> {
     runtime === undefined || script === undefined ? {} : { program: [runtime, script] };
   const system = { ...nodeSystem(), ...program };
   try {
-    process.exitCode = await main(argv, system, undefined, hooks);
+    process.exitCode = await main(argv, system, undefined, hooks, async (choice) => {
+      const { makeShip } = await import('./library-tasks.ts');
+      return makeShip(choice);
+    });
   } finally {
     await system.threads.close();
   }

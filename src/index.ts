@@ -70,6 +70,7 @@ export {
   unlockEnvironment,
 } from './library-rollout.ts';
 export { Shipper } from './library-shipper.ts';
+export { task } from './library-tasks.ts';
 export type {
   CopiedAttestation,
   CopiedImage,
@@ -137,4 +138,20 @@ export type {
 } from './rollout/status.ts';
 export { nodeSystem } from './system/node.ts';
 export type { System } from './system/system.ts';
+export {
+  type Completion,
+  choice,
+  duration,
+  flag,
+  type ListSettings,
+  list,
+  type NumberSettings,
+  number,
+  option,
+  type Parameter,
+  type ParameterSettings,
+  type PositionalSettings,
+  positional,
+} from './tasks/parameter.ts';
+export type { Hook, Task, TaskContext, TaskSettings } from './tasks/task.ts';
 export type { SpoolMode } from './transport/spool-mode.ts';

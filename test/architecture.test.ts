@@ -49,9 +49,13 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   yaml: /^config\/parse-yaml\.ts$/,
   zod: /^config\/(?:check-shape|json-schema|schema\/[\w-]+)\.ts$/,
   'tar-stream': /^transport\/graph-driver-sink\.ts$/,
+  acorn: /^tasks\/source\/syntax\.ts$/,
+  '@sveltejs/acorn-typescript': /^tasks\/source\/syntax\.ts$/,
+  jiti: /^system\/user-module\.ts$/,
   // Effects.
   'node:child_process': /^system\//,
   'node:fs': /^system\//,
+  'node:module': /^system\/user-module\.ts$/,
   'node:fs/promises': /^system\//,
   'node:tty': /^system\//,
   'node:worker_threads': /^system\//,
@@ -60,13 +64,15 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // The numbers of the signals, for exit codes, are a constant and no effect.
   'node:os': /^(?:system\/|cli\/exit-code\.ts$)/,
   // Computation.
+  'node:async_hooks': /^tasks\/task\.ts$/,
   'node:crypto': /^(?:core|pipeline|registry|system|transport)\//,
   'node:events': /^core\/own-abort\.ts$/,
-  'node:path': /^(?:cli|config|pipeline|system)\//,
+  'node:path': /^(?:cli|config|pipeline|system|tasks)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
   // The certificates that Node trusts, which are a constant.
   'node:tls': /^registry\/dispatchers\.ts$/,
+  'node:url': /^(?:system\/user-module|tasks\/failure-place)\.ts$/,
   'node:util': /^(?:blob|engine)\//,
   'node:zlib': /^(?:blob\/|system\/codec-threads\.ts$)/,
 };

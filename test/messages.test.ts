@@ -16,13 +16,14 @@ const texts = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
  */
 const MADE_ELSEWHERE: readonly (readonly [file: string, start: string])[] = [
   ['cli/session.ts', 'reason.message'],
-  ['cli/values.ts', 'message'],
+  ['core/words.ts', 'message'],
   ['core/errors.ts', 'text'],
   ['engine/container-request.ts', 'error.message'],
   ['engine/failures.ts', 'sentence(doing'],
   ['engine/image-calls.ts', 'error.message'],
   ['registry/upload.ts', 'error.message'],
   ['system/spool.ts', 'message'],
+  ['tasks/failure-place.ts', '`$'],
   // A state that should be impossible: for the one who mends it, not for the one who meets it.
   ['core/errors.ts', 'message'],
   // The caller puts "Cannot open NAME: " in front.

@@ -24,6 +24,7 @@ import { waitVerb } from './commands/wait.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
 import { GLOBAL_GROUP, GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
+import type { TaskList } from './tasks/task-program.ts';
 import { usage } from './values.ts';
 import type { ArgumentSpec, OptionSpec, Verb } from './verb.ts';
 import { VERSION } from './version.ts';
@@ -68,6 +69,8 @@ export interface ProgramHost {
   readonly helpColumns: number;
   /** The command line, as far as it is known: where its command has a `--version` of its own, that is the one which is meant. */
   readonly argv?: readonly string[];
+  /** Tasks to list beside the commands. */
+  readonly tasks?: TaskList;
   /** Runs a verb. */
   start(verb: Verb, line: VerbLine, globals: GlobalFlags): Promise<void>;
 }
@@ -95,6 +98,7 @@ export function createProgram(host: ProgramHost): Command {
   for (const spec of GLOBAL_OPTIONS) program.addOption(optionOf(spec));
   for (const verb of VERBS) addVerb(program, verb, host);
   addHelpCommand(program);
+  if (host.tasks !== undefined) addTasks(program, host.tasks);
   program.allowExcessArguments().action(() => {
     const [word] = program.args;
     if (word !== undefined) throw unknownCommand(word, program);
@@ -107,6 +111,11 @@ export function createProgram(host: ProgramHost): Command {
 function hasOwnVersion(argv: readonly string[] = []): boolean {
   const verb = VERBS.find(({ name }) => name === argv.find((word) => isVerb(word)));
   return verb?.options.some(({ flags }) => flags.startsWith('--version ')) ?? false;
+}
+
+/** Whether `word` is a command of the program itself. */
+export function isBuiltIn(word: string): boolean {
+  return isVerb(word) || word === 'help';
 }
 
 function isVerb(word: string): boolean {
@@ -125,7 +134,8 @@ Examples:
   shipper verify app app:flat      are they the same?
   shipper ship                     builds, flattens and publishes the images of shipper.yaml
   shipper rollout staging          puts them on the hosts of an environment
-  shipper help flatten             all about a command`;
+  shipper help flatten             all about a command
+  shipper -f ops/tasks.ts TASK     runs a task of that file, else of the nearest shipfile.ts`;
 
 /** Every part of the output and every way to end goes through us. */
 function settle(command: Command, host: ProgramHost): void {
@@ -253,6 +263,11 @@ function addHelpCommand(program: Command): void {
       if (command === undefined) throw unknownCommand(name, program);
       command.outputHelp();
     });
+}
+
+/** For the list alone: what they do is not commander's business. */
+function addTasks(program: Command, { heading, rows }: TaskList): void {
+  for (const [name, about] of rows) program.command(name).summary(about).helpGroup(heading);
 }
 
 /** What completion needs to know of the program. */

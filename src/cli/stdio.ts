@@ -69,5 +69,6 @@ export function systemWith(system: System, stdio: Stdio, folder: string | undefi
     spawnDuplex: (command, args, env) => system.spawnDuplex(command, args, env),
     run: (command, args, options) => system.run(command, args, options),
     follow: (command, args, options) => system.follow(command, args, options),
+    modules: system.modules,
   };
 }

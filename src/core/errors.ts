@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   LOCKED: 'Somebody else holds the lock of the environment, or it was lost: exit code 5',
   UNHEALTHY: 'A container that was started does not work',
   HOOK: 'A program of the configuration ended with another exit code than 0, or not in time',
+  TASK: 'A task of a shipfile failed by itself: what it threw is in the message',
   ENGINE: 'The Docker Engine answered with an error or not as its API says',
   ENGINE_UNREACHABLE: 'No Docker Engine answers at the endpoint',
   BUILD: 'A step of a build failed, or the builder did',
@@ -90,7 +91,12 @@ export interface ErrorOptions extends ErrorDetails {
   readonly retryable?: boolean;
 }
 
-/** Every failure that shipper reports on purpose. */
+const BRAND = Symbol.for('shipper.error');
+
+/**
+ * Every failure that shipper reports on purpose. Those of another copy of this package are instances too: a shipfile may import
+ * one, and the program that runs it be another.
+ */
 export class ShipperError extends Error {
   override readonly name = 'ShipperError';
   readonly code: ErrorCode;
@@ -105,6 +111,11 @@ export class ShipperError extends Error {
     this.hint = hint;
     this.retryable = retryable ?? false;
     this.details = details;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && BRAND in value;
   }
 }
 

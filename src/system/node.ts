@@ -1,6 +1,7 @@
 // The real machine. Only `bin.ts`, `index.ts` and tests import this.
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { interruption } from '../core/context.ts';
 import type { Clock } from '../core/events.ts';
 import { followProgram } from './follow.ts';
@@ -31,6 +32,16 @@ export function nodeSystem(): System {
     spawnDuplex,
     run: runProgram,
     follow: followProgram,
+    modules: {
+      async load(path, isRunning = false) {
+        const { loadUserModule } = await import('./user-module.ts');
+        return loadUserModule(path, { isRunning, cache: cacheFolder() });
+      },
+      async column(...args) {
+        const { originalColumn } = await import('./user-module.ts');
+        return originalColumn(...args);
+      },
+    },
   };
 }
 
@@ -38,6 +49,11 @@ export function nodeSystem(): System {
 function workingFolder(): string {
   const cwd = process.cwd();
   return cwd.includes('\ufffd') && process.platform === 'linux' ? '/proc/self/cwd' : cwd;
+}
+
+/** What a user's modules were compiled to: in the user's own cache, where nobody else writes. */
+function cacheFolder(): string {
+  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'shipper', 'modules');
 }
 
 /** Real time. */

@@ -49,6 +49,21 @@ export interface System {
     args: readonly string[],
     options: FollowOptions,
   ): Promise<number | undefined>;
+  readonly modules: Modules;
+}
+
+/** Modules that a user wrote, TypeScript or JavaScript. */
+export interface Modules {
+  /**
+   * Runs the module at the absolute `path` in this process and resolves to its exports. What it imports as `shipper` is this
+   * package. `isRunning`: it is the program itself, whose own exports are wanted. Rejects with whatever it throws.
+   */
+  load(path: string, isRunning?: boolean): Promise<object>;
+  /**
+   * The column in `text`, which is the file at `path`, of what a stack says to be at `line` and `column`; the line is the same.
+   * Undefined where that cannot be told. All from 1.
+   */
+  column(path: string, text: string, line: number, column: number): Promise<number | undefined>;
 }
 
 /** How a program is run. */

@@ -243,6 +243,7 @@ function fakeSystem(
     spawnDuplex: () => refuse('spawn'),
     run: () => refuse('spawn'),
     follow: () => refuse('spawn'),
+    modules: { load: () => refuse('load'), column: () => refuse('load') },
   };
 }
 
