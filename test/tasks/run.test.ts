@@ -146,7 +146,7 @@ export const never = task({}, () => { log.push('never'); }, { before: [() => { t
 
 describe('hosts that failed', () => {
   const folder = folderWith({
-    'shipfile.ts': `export async function stop(ship: { stop(): Promise<unknown> }) { await ship.stop(); return 'went on'; }
+    'shipfile.ts': `export async function halt(ship: { stop(): Promise<unknown> }) { await ship.stop(); return 'went on'; }
 export async function see(ship: { stop(): Promise<unknown> }) { return ship.stop(); }`,
   });
   const mixed = { stop: async () => results(['s1', true], ['s2', false]) };
@@ -154,20 +154,20 @@ export async function see(ship: { stop(): Promise<unknown> }) { return ship.stop
   const fine = { stop: async () => results(['s1', true]) };
 
   it('end the task, with a line of each', async () => {
-    const { code, out, err } = await runIn(folder, ['stop'], { ship: mixed });
+    const { code, out, err } = await runIn(folder, ['halt'], { ship: mixed });
     expect([code, out]).toEqual([3, '']);
     expect(err).toMatch(/^shipper: Cannot do it everywhere: s2: no \(shipfile\.ts:1:\d+\)\n/);
   });
 
   it('do not with --keep-going; the exit code tells', async () => {
-    expect(await runIn(folder, ['stop', '--keep-going'], { ship: mixed })).toMatchObject({
+    expect(await runIn(folder, ['halt', '--keep-going'], { ship: mixed })).toMatchObject({
       code: 3,
       out: 'went on\n',
     });
-    expect(await runIn(folder, ['stop', '--keep-going'], { ship: none })).toMatchObject({
+    expect(await runIn(folder, ['halt', '--keep-going'], { ship: none })).toMatchObject({
       code: 1,
     });
-    expect(await runIn(folder, ['stop', '--keep-going'], { ship: fine })).toMatchObject({
+    expect(await runIn(folder, ['halt', '--keep-going'], { ship: fine })).toMatchObject({
       code: 0,
     });
   });
