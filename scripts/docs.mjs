@@ -157,7 +157,8 @@ const VARIABLES = {
   CLICOLOR_FORCE: 'the same',
   TERM: '`dumb` has neither colours nor a moving progress',
   XDG_STATE_HOME: 'where it is remembered what was shipped; `~/.local/state` if not set',
-  XDG_CACHE_HOME: 'where a shipfile in TypeScript is kept as JavaScript, for a Node that cannot read it; `~/.cache` if not set',
+  XDG_CACHE_HOME:
+    'where a shipfile in TypeScript is kept as JavaScript, for a Node that cannot read it; `~/.cache` if not set',
   BUILDX_BUILDER: 'which builder builds: another one may build otherwise',
   CI: 'progress as plain lines',
   GITLAB_CI: 'progress in a section that can be folded',
