@@ -90,6 +90,8 @@ export class FakeSwarm {
   readonly nodes: readonly string[];
   readonly services = new Map<string, FakeService>();
   readonly configs = new Map<string, FakeConfig>();
+  /** No node has room for another task. */
+  isFull = false;
   tasks: FakeTask[] = [];
   #count = 0;
   #index = 10;
@@ -155,7 +157,7 @@ export class FakeSwarm {
     const kind = behaviourOf(task.template);
     const age = at - task.createdMs;
     if (task.state === 'new') {
-      if (!isPlaceable(task.template)) {
+      if (this.isFull || !isPlaceable(task.template)) {
         this.#turn(task, 'pending', at);
         task.error = 'no suitable node (scheduling constraints not satisfied on 3 nodes)';
         return;

@@ -67,7 +67,8 @@ async function changeAndWatch(run: RollingRun, work: ServiceWork): Promise<Rolle
   const isApplied = work.kind !== 'keep';
   const done = (state: SlotState) => ({ state, next: 'done', isTheirs: false }) as const;
   if (spec === undefined) return done('stopped');
-  if (!isApplied && target.resumed === undefined) return done('unchanged');
+  const isWatched = isApplied || target.resumed !== undefined || target.watchesAll === true;
+  if (!isWatched) return done('unchanged');
   const goal = goalOf(work.service, spec, known, tools.healthTimeoutMs);
   const verdict = await converge(ctx, managers, goal, work.name);
   if (verdict.kind === 'done') return done(isApplied ? 'updated' : 'unchanged');

@@ -6,8 +6,8 @@ import { given } from '../../core/given.ts';
 import { neverAborts } from '../../core/own-abort.ts';
 import type { ReleaseStatus } from '../release.ts';
 import type { RolloutOutcome, SlotState } from '../rollout-types.ts';
-import { pruneHistory } from './forget.ts';
-import type { SwarmHistory } from './history.ts';
+import { forgottenOf } from './forget.ts';
+import { nextOrder, type SwarmHistory } from './history.ts';
 import { isUnanswered } from './managers.ts';
 import { prepareNetworks } from './networks.ts';
 import { putBack } from './put-back.ts';
@@ -24,8 +24,8 @@ export async function runSwarmRollout(
   target: SwarmTarget,
   tools: SwarmTools,
 ): Promise<SwarmRunResult> {
-  if (isUnchanged(target, tools.history)) return { outcome: 'unchanged', results: new Map() };
-  return new SwarmRun(ctx, target, tools).run();
+  const run = new SwarmRun(ctx, target, tools);
+  return isUnchanged(target, tools.history) ? run.leave() : run.run();
 }
 
 function isUnchanged(target: SwarmTarget, { current }: SwarmHistory): boolean {
@@ -84,19 +84,30 @@ class SwarmRun {
     return this.#commit();
   }
 
+  /** Everything is as it should be; whether it works is looked at where that is wanted. */
+  async leave(): Promise<SwarmRunResult> {
+    const { keeper, history } = this.#tools;
+    if (history.isRunLeft) await keeper.endRun(this.#ctx);
+    if (this.#target.watchesAll !== true) return this.#result('unchanged');
+    const rolled = await this.#forwards();
+    if (rolled === 'interrupted') this.#firstError ??= interruption(this.#ctx.signal);
+    const isAsItWas = rolled === 'done' ? 'unchanged' : 'failed';
+    return this.#result(rolled === 'interrupted' ? rolled : isAsItWas);
+  }
+
   async #begin(): Promise<void> {
     const { keeper } = this.#tools;
     const { release, isBack, givenUp, resumed } = this.#target;
     if (givenUp !== undefined) {
       const isLost = givenUp.action === 'rollout' && givenUp.release !== release.id;
       if (isLost) await this.#tellOf(givenUp.release, 'given up', 'failed');
-      await keeper.endRun(this.#ctx);
     }
+    const { history } = this.#tools;
+    if (givenUp !== undefined || history.isRunLeft) await keeper.endRun(this.#ctx);
     if (resumed === undefined) {
       const action = isBack ? 'rollback' : 'rollout';
       const begun = { action, release: release.id, previous: this.#previous } as const;
-      const isKept = this.#tools.history.releases.some(({ id }) => id === release.id);
-      await keeper.begin(this.#ctx, release, begun, isKept);
+      await keeper.begin(this.#ctx, release, begun, history);
     }
     await this.#tell('begun');
   }
@@ -175,11 +186,10 @@ class SwarmRun {
   async #commit(): Promise<SwarmRunResult> {
     const { keeper, history, retain } = this.#tools;
     const { release } = this.#target;
-    const order = 1 + Math.max(0, ...history.releases.map((each) => each.order));
-    await this.#tell('committed', 'committed', order);
+    await this.#tell('committed', 'committed', nextOrder(history));
     await keeper.endRun(this.#inside);
     try {
-      await keeper.forget(this.#inside, pruneHistory(history, release.id, retain));
+      await keeper.forget(this.#inside, forgottenOf(history, release.id, retain));
     } catch (error) {
       note(this.#ctx, 'warn', `Old releases were not removed: ${messageOf(error)}`);
     }
