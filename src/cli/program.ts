@@ -67,7 +67,7 @@ export function createProgram(host: ProgramHost): Command {
       'Flattens Docker images exactly, ships groups of them, all or nothing, and rolls them out.',
     )
     .usage('[global options] COMMAND …')
-    .version(VERSION, hasOwnVersion(host.argv) ? '-V' : '-V, --version', 'print the version')
+    .version(VERSION, isOurVersion(host.argv) ? '-V, --version' : '-V', 'print the version')
     .helpCommand(false)
     .addHelpText('after', PROGRAM_FOOTER);
   for (const spec of GLOBAL_OPTIONS) program.addOption(optionOf(spec));
@@ -81,14 +81,33 @@ export function createProgram(host: ProgramHost): Command {
   return program;
 }
 
-/** Commander would take `--version` for the program's own wherever it stands. */
-function hasOwnVersion(argv: readonly string[] = []): boolean {
-  const verb = VERBS.find(({ name }) => name === argv.find((word) => isVerb(word)));
-  return verb?.options.some(({ flags }) => flags.startsWith('--version ')) ?? false;
+/**
+ * Commander would take `--version` for the program's own wherever it stands. It is not where the command has one, nor with a value,
+ * which is then meant for the command: printing a version in place of doing something would pass for having done it.
+ */
+function isOurVersion(argv: readonly string[] = []): boolean {
+  const verb = verbOf(argv);
+  if (verb === undefined) return true;
+  if (verb.options.some(({ flags }) => flags.startsWith('--version '))) return false;
+  const next = argv[argv.indexOf('--version') + 1] ?? '-';
+  const isLast = !argv.includes('--version') || next.startsWith('-');
+  return isLast && !argv.some((word) => word.startsWith('--version='));
 }
 
-function isVerb(word: string): boolean {
-  return VERBS.some(({ name }) => name === word);
+/** The command of a command line: its first word that is neither a global option nor the value of one. */
+function verbOf(argv: readonly string[]): Verb | undefined {
+  const valued = new Set(
+    GLOBAL_OPTIONS.filter(({ flags }) => flags.endsWith('>')).flatMap(({ flags }) =>
+      (flags.match(/-[\w-]+/g) ?? []).filter((flag) => /^--?\w/.test(flag)),
+    ),
+  );
+  let isValue = false;
+  const word = argv.find((each) => {
+    const isWord = !isValue && !each.startsWith('-');
+    isValue = !isValue && valued.has(each);
+    return isWord;
+  });
+  return VERBS.find(({ name }) => name === word);
 }
 
 const PROGRAM_FOOTER = `
