@@ -1,5 +1,6 @@
 // Moves from and to a swarm, to and from single hosts or another environment of the same swarm.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { amount } from '../../support/amount.ts';
 import { SwarmWorld } from './world.ts';
 
 let world: SwarmWorld;
@@ -131,7 +132,7 @@ describe('a move', () => {
     };
     const { isLeaving: calls } = await killed(0);
     expect(calls).toBeGreaterThan(20);
-    for (let at = 2; at <= calls; at += 3) {
+    for (let at = 2; at <= calls; at += amount(13, 1)) {
       expect((await killed(at)).report).toBeUndefined();
       world.revive();
       const again = await world.move({ lockWaitMs: 120_000 });
