@@ -24,6 +24,7 @@ import { waitVerb } from './commands/wait.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
 import { GLOBAL_GROUP, GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
+import { cutLine } from './tasks/task-line.ts';
 import type { TaskList } from './tasks/task-program.ts';
 import { usage } from './values.ts';
 import type { ArgumentSpec, OptionSpec, Verb } from './verb.ts';
@@ -92,7 +93,7 @@ export function createProgram(host: ProgramHost): Command {
       'Flattens Docker images exactly, ships groups of them, all or nothing, and rolls them out.',
     )
     .usage('[global options] COMMAND …')
-    .version(VERSION, hasOwnVersion(host.argv) ? '-V' : '-V, --version', 'print the version')
+    .version(VERSION, isOurVersion(host.argv) ? '-V, --version' : '-V', 'print the version')
     .helpCommand(false)
     .addHelpText('after', PROGRAM_FOOTER);
   for (const spec of GLOBAL_OPTIONS) program.addOption(optionOf(spec));
@@ -107,19 +108,26 @@ export function createProgram(host: ProgramHost): Command {
   return program;
 }
 
-/** Commander would take `--version` for the program's own wherever it stands. */
-function hasOwnVersion(argv: readonly string[] = []): boolean {
-  const verb = VERBS.find(({ name }) => name === argv.find((word) => isVerb(word)));
-  return verb?.options.some(({ flags }) => flags.startsWith('--version ')) ?? false;
+/**
+ * Commander would take `--version` for the program's own wherever it stands. It is not where the command has one, nor with a value,
+ * which is then meant for the command: printing a version in place of doing something would pass for having done it.
+ */
+function isOurVersion(argv: readonly string[] = []): boolean {
+  const verb = verbNamed(cutLine(argv, GLOBAL_OPTIONS).word);
+  if (verb === undefined) return true;
+  if (verb.options.some(({ flags }) => flags.startsWith('--version '))) return false;
+  const next = argv[argv.indexOf('--version') + 1] ?? '-';
+  const isLast = !argv.includes('--version') || next.startsWith('-');
+  return isLast && !argv.some((word) => word.startsWith('--version='));
 }
 
 /** Whether `word` is a command of the program itself. */
 export function isBuiltIn(word: string): boolean {
-  return isVerb(word) || word === 'help';
+  return verbNamed(word) !== undefined || word === 'help';
 }
 
-function isVerb(word: string): boolean {
-  return VERBS.some(({ name }) => name === word);
+function verbNamed(word: string | undefined): Verb | undefined {
+  return VERBS.find(({ name }) => name === word);
 }
 
 const PROGRAM_FOOTER = `

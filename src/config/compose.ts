@@ -21,7 +21,7 @@ export async function readCompose(
   reading: IncludeReading,
 ): Promise<IncludedFile> {
   const { problems, folder } = reading;
-  const dotenv = await readDotenv(system, folder);
+  const dotenv = await readDotenv(system, folder, reading.facts.variable);
   const variable = (name: string) => reading.facts.variable(name) ?? dotenv.get(name);
   const facts = { ...reading.facts, variable };
   const resolved = (tree: Tree) => interpolate(tree, { facts, problems, isLenient: false });
@@ -50,10 +50,15 @@ export async function readCompose(
   return { images, groups: new Map() };
 }
 
-async function readDotenv(system: System, folder: string): Promise<ReadonlyMap<string, string>> {
+async function readDotenv(
+  system: System,
+  folder: string,
+  variable: (name: string) => string | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const path = join(folder, '.env');
   try {
-    const bytes = await system.files.read(join(folder, '.env'), DOTENV_BYTES);
-    return parseDotenv(new TextDecoder().decode(bytes));
+    const bytes = await system.files.read(path, DOTENV_BYTES);
+    return parseDotenv(new TextDecoder().decode(bytes), { path, variable });
   } catch (error) {
     // Compose has none as well.
     if (isShipperError(error, 'NOT_FOUND')) return new Map();

@@ -3,7 +3,7 @@ import type { Environment, HostChoice } from '../config/environment-types.ts';
 import { loadProject } from '../config/load.ts';
 import type { Project } from '../config/types.ts';
 import type { Context } from '../core/context.ts';
-import { bug, ShipperError } from '../core/errors.ts';
+import { bug } from '../core/errors.ts';
 import { given } from '../core/given.ts';
 import type { Engine, EngineLogin } from '../engine/engine.ts';
 import type { System } from '../system/system.ts';
@@ -60,13 +60,6 @@ export interface Opened {
 /** Whether its hosts are managers of a swarm. */
 export function isSwarm({ environment }: Pick<Opened, 'environment'>): boolean {
   return environment.engine === 'swarm';
-}
-
-/** Refuses a swarm where `what` needs the hosts themselves: `UNSUPPORTED`, with `hint` for what to do instead. */
-export function requireHosts(opened: Opened, what: string, hint: string): void {
-  if (!isSwarm(opened)) return;
-  const message = `Cannot ${what} ${opened.scope.environment}: it is a swarm, whose nodes are not reached`;
-  throw new ShipperError('UNSUPPORTED', message, { hint });
 }
 
 /** Opens the environment of a request, does `work`, and closes its connections. */

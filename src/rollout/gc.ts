@@ -24,12 +24,15 @@ export interface GarbageOptions {
   readonly isOwnRef?: (ref: string) => boolean;
 }
 
+/** What garbage is. `release`: what a swarm remembers of one. */
+export type GarbageKind = 'container' | 'image' | 'release';
+
 /** Something that is removed. */
 export interface GarbageItem {
-  readonly kind: 'container' | 'image';
-  /** Of the container or image. */
+  readonly kind: GarbageKind;
+  /** Of the container, image or config. */
   readonly id: string;
-  /** What is removed: the name of the container, the reference of the image. */
+  /** What is removed: the name of the container or config, the reference of the image. */
   readonly name: string;
   readonly cause: string;
   /** At most so much becomes free: layers may be shared. 0 where the image has other names. */
@@ -38,7 +41,7 @@ export interface GarbageItem {
 
 /** Something that could be garbage and is not. */
 export interface KeptItem {
-  readonly kind: 'container' | 'image';
+  readonly kind: GarbageKind;
   readonly name: string;
   readonly cause: string;
 }

@@ -6,7 +6,7 @@ import { runAll } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { cleanUp, garbageOptions } from './clean-up.ts';
 import { see } from './deployment.ts';
-import { type Opened, type RolloutParts, requireHosts, withEnvironment } from './environment.ts';
+import { isSwarm, type Opened, type RolloutParts, withEnvironment } from './environment.ts';
 import { HOSTS_AT_ONCE } from './fleet.ts';
 import { takeFleetLock } from './fleet-lock.ts';
 import { type GarbageItem, type KeptItem, planGarbage } from './gc.ts';
@@ -29,7 +29,7 @@ export interface PruneReport {
   readonly project: string;
   readonly environment: string;
   readonly isDryRun: boolean;
-  /** In the order of the configuration. */
+  /** In the order of the configuration; of a swarm one entry, `the swarm`. */
   readonly hosts: readonly PrunedHost[];
   readonly skipped: readonly { readonly host: string; readonly error: RolloutFailure }[];
   /** At most so much became free, or would: layers may be shared. */
@@ -54,15 +54,9 @@ export function pruneEnvironment(
   parts: RolloutParts,
 ): Promise<PruneReport> {
   return withEnvironment(system, ctx, request, parts, async (opened) => {
-    requireHosts(
-      opened,
-      'prune',
-      'old releases go after each rollout; images, by `docker image prune` on its nodes',
-    );
     const isDryRun = request.dryRun ?? false;
-    const pruned = isDryRun ? await planned(ctx, opened) : await removed(ctx, opened, request);
-    const { hosts, skipped } = opened.fleet;
-    const told = hosts.flatMap((host) => pruned.get(host) ?? []);
+    const told = await (isSwarm(opened) ? onSwarm : onHosts)(ctx, opened, request);
+    const { skipped } = opened.fleet;
     return {
       schema: 1,
       ...opened.scope,
@@ -72,6 +66,20 @@ export function pruneEnvironment(
       bytes: bytesOf(told),
     };
   });
+}
+
+async function onSwarm(ctx: Context, opened: Opened, request: PruneRequest) {
+  const { swarmPrune } = await import('./swarm/swarm-prune.ts');
+  return [await swarmPrune(ctx, opened, request)];
+}
+
+async function onHosts(
+  ctx: Context,
+  opened: Opened,
+  request: PruneRequest,
+): Promise<readonly PrunedHost[]> {
+  const pruned = request.dryRun ? await planned(ctx, opened) : await removed(ctx, opened, request);
+  return opened.fleet.hosts.flatMap((host) => pruned.get(host) ?? []);
 }
 
 type Pruned = ReadonlyMap<RolloutHost, PrunedHost>;

@@ -12,7 +12,7 @@ import { readJournal } from './journal.ts';
 import { latestOf, withAudit } from './journal-changes.ts';
 import { JournalKeeper } from './journal-keeper.ts';
 import { holderOf, type LockHolder, type LockHost } from './lock.ts';
-import type { Journal } from './release.ts';
+import type { AuditEntry, Journal } from './release.ts';
 import type { EnvironmentRequest, RolloutFailure } from './rollout-types.ts';
 import { type HistoryReport, historyOf, type StatusReport, statusOf } from './status.ts';
 
@@ -27,7 +27,7 @@ export function environmentStatus(
   parts: RolloutParts,
 ): Promise<StatusReport> {
   return look(system, ctx, request, parts, async (opened) => {
-    if (isSwarm(opened)) return (await import('./swarm/swarm.ts')).swarmStatus(ctx, opened);
+    if (isSwarm(opened)) return (await swarm()).swarmStatus(ctx, opened);
     const { scope, fleet } = opened;
     const { hosts, skipped } = fleet;
     const { views, journal } = await see(ctx, hosts, scope);
@@ -44,7 +44,7 @@ export function environmentHistory(
   parts: RolloutParts,
 ): Promise<HistoryReport> {
   return look(system, ctx, request, parts, async (opened) => {
-    if (isSwarm(opened)) return (await import('./swarm/swarm.ts')).swarmHistory(ctx, opened);
+    if (isSwarm(opened)) return (await swarm()).swarmHistory(ctx, opened);
     const { scope, fleet } = opened;
     const journals = new Map<RolloutHost, Journal | undefined>();
     await eachHost(ctx, fleet.hosts, async (inside, host) => {
@@ -116,32 +116,24 @@ export function unlockEnvironment(
       const names = await unlock(ctx, [host], scope, { token });
       removed.push(...names.map((name) => ({ host: name, holder })));
     }
-    // A swarm has no log apart from its releases.
-    if (removed.length > 0 && !isSwarm(opened)) await logUnlock(ctx, opened, removed);
+    if (removed.length > 0) await logUnlock(ctx, opened, removed);
     return locksReport(opened, removed);
   });
 }
 
-/** A line in the audit log. Whoever has the lock by now writes the journals: then it is left out. */
+/** A line in the audit log. Whoever has the lock by now writes the log: then it is left out. */
 async function logUnlock(
   ctx: Context,
   opened: Opened,
   removed: readonly HostLock[],
 ): Promise<void> {
-  const { system, scope, by, fleet } = opened;
-  const { hosts } = fleet;
+  const { scope, by } = opened;
   const from = [...new Set(removed.map(({ holder }) => `${holder.by}, ${holder.action}`))];
+  const at = new Date(ctx.clock.now()).toISOString();
+  const entry = { at, by, action: 'unlock', outcome: 'removed', detail: from.join('; ') };
   try {
-    const request = { scope, by, action: 'unlock', waitMs: 0, takeOver: false };
-    await using lock = await takeFleetLock(ctx, system, hosts, request);
-    const { journal } = await see(ctx, hosts, scope);
-    if (journal.revision === 0) return;
-    const journals = new JournalKeeper(scope, hosts, journal, (inside, host) =>
-      lock.check(inside, host),
-    );
-    const at = new Date(ctx.clock.now()).toISOString();
-    const entry = { at, by, action: 'unlock', outcome: 'removed', detail: from.join('; ') };
-    await journals.change(ctx, (known) => withAudit(known, entry));
+    if (isSwarm(opened)) await (await swarm()).swarmLogUnlock(ctx, opened, entry);
+    else await writeEntry(ctx, opened, entry);
   } catch (error) {
     if (ctx.signal.aborted) throw error;
     note(
@@ -150,6 +142,27 @@ async function logUnlock(
       `The log of ${scope.environment} has no line about this: ${messageOf(error)}`,
     );
   }
+}
+
+async function writeEntry(
+  ctx: Context,
+  { system, scope, by, fleet }: Opened,
+  entry: AuditEntry,
+): Promise<void> {
+  const { hosts } = fleet;
+  const request = { scope, by, action: entry.action, waitMs: 0, takeOver: false };
+  await using lock = await takeFleetLock(ctx, system, hosts, request);
+  const { journal } = await see(ctx, hosts, scope);
+  if (journal.revision === 0) return;
+  const journals = new JournalKeeper(scope, hosts, journal, (inside, host) =>
+    lock.check(inside, host),
+  );
+  await journals.change(ctx, (known) => withAudit(known, entry));
+}
+
+/** Loaded by those who have one. */
+function swarm(): Promise<typeof import('./swarm/swarm-queries.ts')> {
+  return import('./swarm/swarm-queries.ts');
 }
 
 function locksReport({ scope, fleet }: Opened, locks: readonly HostLock[]): LocksReport {
@@ -171,8 +184,7 @@ function look<T>(
 /** A swarm has one for all of its nodes. */
 async function lockHosts(ctx: Context, opened: Opened): Promise<readonly LockHost[]> {
   if (!isSwarm(opened)) return opened.fleet.hosts;
-  const { swarmLockHost } = await import('./swarm/swarm.ts');
-  return [await swarmLockHost(ctx, opened)];
+  return [await (await swarm()).swarmLockHost(ctx, opened)];
 }
 
 /** In the order of the hosts. */

@@ -1,6 +1,7 @@
 // What a service reads from files of this machine when containers are made: variables and profiles.
 import { parseDotenv } from '../config/dotenv.ts';
 import type { EnvFile, ServiceChoice } from '../config/service-types.ts';
+import { type Context, note } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { System } from '../system/system.ts';
@@ -8,14 +9,27 @@ import { profilePath } from './security.ts';
 
 type Readable = Pick<System, 'files'>;
 
-/** The variables of a service: of its files, later ones over earlier ones; then its own. `NOT_FOUND` for a file that must be there. */
+/**
+ * The variables of a service: of its files, later ones over earlier ones; then its own. Variables in the values of a file are those of
+ * this machine, of the service, and of what was read before, in this order. `NOT_FOUND` for a file that must be there; `BAD_CONFIG`
+ * for one that cannot be read.
+ */
 export async function variablesOf(
-  system: Readable,
+  ctx: Context,
+  system: Readable & Pick<System, 'env'>,
   { name, container }: ServiceChoice,
 ): Promise<Readonly<Record<string, string>>> {
   const variables = new Map<string, string>();
+  const of = (names: Readonly<Record<string, string | undefined>>, key: string) =>
+    Object.hasOwn(names, key) ? names[key] : undefined;
+  const variable = (key: string) => of(system.env, key) ?? of(container.environment, key);
   for (const file of container.envFiles) {
-    for (const [key, value] of await readEnvFile(system, name, file)) variables.set(key, value);
+    const { path } = file;
+    const text = await readEnvFile(system, name, file);
+    const onMissing = (key: string) =>
+      note(ctx, 'warn', `${path}: the variable ${key} is not set, and left empty`);
+    const read = parseDotenv(text, { path, variable, earlier: variables, onMissing });
+    for (const [key, value] of read) variables.set(key, value);
   }
   for (const [key, value] of Object.entries(container.environment)) variables.set(key, value);
   return Object.fromEntries(variables);
@@ -41,10 +55,10 @@ async function readEnvFile(
   system: Readable,
   service: string,
   { path, required }: EnvFile,
-): Promise<ReadonlyMap<string, string>> {
+): Promise<string> {
   const text = await readText(system, path);
-  if (text !== undefined) return parseDotenv(text);
-  if (!required) return new Map();
+  if (text !== undefined) return text;
+  if (!required) return '';
   const message = `Cannot read the env_file of ${service}: there is no ${path}`;
   throw new ShipperError('NOT_FOUND', message, {
     path,

@@ -30,7 +30,7 @@ export async function wantedServices(
   const services: ServiceRules[] = [];
   for (const service of inOrder(chosen)) {
     const image = await resolve(ctx, service);
-    const variables = await variablesOf(system, service);
+    const variables = await variablesOf(ctx, system, service);
     const securityOpt = await securityOptionsOf(system, project.folder, service);
     const whole = { ...service, container: { ...service.container, securityOpt } };
     services.push(serviceRules(service, release(environment, whole, image, variables)));

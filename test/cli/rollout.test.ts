@@ -1,5 +1,6 @@
 // `shipper rollout`, `rollback`, `resume`: their command lines, what they print, and how they end.
 import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.ts';
 import type { RolloutOutcome } from '../../src/rollout/rollout-types.ts';
 import { pausedReport, rolloutReport, slotReport } from '../report/rollout-samples.ts';
 import { runLine, terminal } from './terminal.ts';
@@ -71,6 +72,27 @@ describe('shipper rollout', () => {
     expect((await runLine(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/);
     expect((await runLine(['status', '--version'])).out).toMatch(/^\d+\.\d+\.\d+/);
     expect((await runLine(['rollout', '-V'])).out).toMatch(/^\d+\.\d+\.\d+/);
+  });
+
+  it('takes --version as its own behind options with values, be they names of commands', async () => {
+    const argv = ['--progress', 'plain', '-C', 'status', 'rollback', 'staging', '--version', '20'];
+    const started: unknown[] = [];
+    const start = async ({ name }: { readonly name: string }, _: unknown, flags: object) => {
+      started.push(name, flags);
+    };
+    const host = { print: () => undefined, helpColumns: 80, argv, start };
+    await createProgram(host).parseAsync(argv, { from: 'user' });
+    expect(started).toEqual(['rollback', { version: '20' }]);
+  });
+
+  it.each([
+    ['resume', 'staging', '--version', '2026'],
+    ['resume', '--version=2026', 'staging'],
+    ['status', '--version', 'staging'],
+  ])('does not print a version in place of doing something: %s %s %s', async (...line) => {
+    const { out, err, code } = await runLine(line);
+    expect([out, code]).toEqual(['', 2]);
+    expect(err).toMatch(/Cannot use --version.*: shipper \w+ has no such option/);
   });
 
   it('refuses what contradicts itself', async () => {

@@ -8,18 +8,60 @@ import { ShipperError } from '../../src/core/errors.ts';
 import { machine } from './machine.ts';
 
 describe('parseDotenv()', () => {
+  const outside: Readonly<Record<string, string>> = { HOME: '/root', EMPTY: '' };
+  const reading = (onMissing?: (name: string) => void) => ({
+    path: 'a.env',
+    variable: (name: string) => outside[name],
+    earlier: new Map([['OLD', 'old']]),
+    ...(onMissing === undefined ? {} : { onMissing }),
+  });
+
   it.each([
     ['A=b', { A: 'b' }],
     ['export A = b c # d', { A: 'b c' }],
     ['A=\'b # c\'\r\nB="x\\n\\"y\\""', { A: 'b # c', B: 'x\n"y"' }],
     ['A=b#c', { A: 'b#c' }],
     ['A=\nB: x\n# C=d\nnot a line\nA=2', { A: '2', B: 'x' }],
+    ['\uFEFFA=1\nB=$A/${A}\nC="<$B>"\nD=\'$B\'', { A: '1', B: '1/1', C: '<1/1>', D: '$B' }],
+    ['A=$HOME\nB=${NONE}x${NONE:-y}${EMPTY:-z}${HOME:+w}', { A: '/root', B: 'xyzw' }],
+    ['A=$$x\nB="\\$HOME"\nC={date} {{.Name}}', { A: '$x', B: '$HOME', C: '{date} {{.Name}}' }],
+    ['HOME\n  export EMPTY\nNONE\n', { HOME: '/root', EMPTY: '' }],
+    ['HOME=/tmp\nA=$HOME', { HOME: '/tmp', A: '/root' }],
+    ['A="1\nHOME\n2"', { A: '1\nHOME\n2' }],
+    ['A=$OLD', { A: 'old' }],
   ])('%j', (text, expected) => {
-    expect(Object.fromEntries(parseDotenv(text))).toEqual(expected);
+    expect(Object.fromEntries(parseDotenv(text, reading()))).toEqual(expected);
+  });
+
+  it.each([
+    ['A=1\nB=cost $1', 2, '"$" begins no variable'],
+    ['A=${X', 1, '"${X" is not closed'],
+    ['\n\nA=${X:?say which}', 3, 'the variable X is not set: say which'],
+  ])('refuses %j with its line', (text, line, fault) => {
+    expect(() => parseDotenv(text, reading())).toThrow(
+      expect.objectContaining({
+        code: 'BAD_CONFIG',
+        message: `Cannot read a.env: line ${line}: ${fault}`,
+        details: expect.objectContaining({
+          problems: [expect.objectContaining({ file: 'a.env', line })],
+        }),
+      }),
+    );
+  });
+
+  it('tells of variables that nobody has', () => {
+    const names: string[] = [];
+    parseDotenv(
+      'A=$X$Y${Z:-}',
+      reading((name) => names.push(name)),
+    );
+    expect(names).toEqual(['X', 'Y']);
   });
 
   it('does not take long over blanks', () => {
-    expect(parseDotenv(`A=b${' '.repeat(300_000)}c`).get('A')).toMatch(/^b +c$/);
+    const text = `A=b${' '.repeat(300_000)}c`;
+    expect(parseDotenv(text, reading()).get('A')).toMatch(/^b +c$/);
+    expect(parseDotenv(' '.repeat(300_000), reading()).size).toBe(0);
   });
 });
 

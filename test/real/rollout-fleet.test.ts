@@ -200,7 +200,7 @@ describe('a rollout over ssh, TLS and a socket', () => {
     expect(await running()).toBe(all('v1'));
   });
 
-  it('goes on without a host that is cut off in the middle once it is back', async () => {
+  it('goes on without a host that is cut off in the middle once it is back (D2)', async () => {
     configure({
       command: serves('v2'),
       deploy: 'update_config: { parallelism: 1, monitor: 1s, failure_action: pause }',
@@ -220,7 +220,7 @@ describe('a rollout over ssh, TLS and a socket', () => {
     expect(await running()).toBe(all('v2'));
   });
 
-  it('refuses where a host is out of reach, and leaves it out where that is allowed', async () => {
+  it('refuses where a host is out of reach, and leaves it out where that is allowed (D1)', async () => {
     configure({ command: serves('v3') });
     const [, , third] = fleet.hosts;
     killDaemon(third.engine);
@@ -232,7 +232,7 @@ describe('a rollout over ssh, TLS and a socket', () => {
     await waitForDaemon(third.engine);
   });
 
-  it('is begun by one of two deployers at once', async () => {
+  it('is begun by one of two deployers at once (D9)', async () => {
     configure({ command: serves('v4') });
     const both = await Promise.all([
       shipper(['rollout', 'staging', ...WHERE()]),
@@ -247,7 +247,7 @@ describe('a rollout over ssh, TLS and a socket', () => {
     expect(await running()).toBe(all('v4'));
   });
 
-  it('ends well after kill -9 at ten points', async () => {
+  it('ends well after kill -9 at ten points (D7)', async () => {
     for (let point = 0; point < 10; point += 1) {
       const version = `k${point}`;
       configure({ command: serves(version) });
@@ -261,7 +261,7 @@ describe('a rollout over ssh, TLS and a socket', () => {
     }
   }, 600_000);
 
-  it('survives a daemon that is killed in the middle', async () => {
+  it('survives a daemon that is killed in the middle (D20)', async () => {
     configure({ command: serves('v5'), deploy: 'update_config: { parallelism: 1, monitor: 1s }' });
     const run = start(['rollout', 'staging', ...WHERE(), '--json']);
     await run.until('batch 2 of');

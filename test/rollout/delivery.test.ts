@@ -112,7 +112,7 @@ describe('an image that is pulled', () => {
     expect(calls).toEqual(['tagImage']);
   });
 
-  it('is not what a tag of ours leads to, when somebody moved that', async () => {
+  it('is not what a tag of ours leads to, when somebody moved that (D13)', async () => {
     const { fake, host, calls, delivery, ctx } = await scene();
     fake.pulled.set(keptName(SCOPE, service), digestFor('foreign'));
     fake.pullable.set(pinned, digestFor('config'));
@@ -137,7 +137,7 @@ describe('an image that is pulled', () => {
     expect(never.calls).toEqual([]);
   });
 
-  it('is pulled once more where it was pruned meanwhile', async () => {
+  it('is pulled once more where it was pruned meanwhile (D21)', async () => {
     const { fake, host, calls, delivery, ctx } = await scene();
     fake.pullable.set(pinned, digestFor('config'));
     await delivery.deliver(ctx, host, [service]);

@@ -97,7 +97,7 @@ describe('the lock of an environment', () => {
     expect(await holderOf(ctx, hosts[0] as LockHost, scope)).toBeUndefined();
   });
 
-  it('is refused with who, where, what, since when and the mend', async () => {
+  it('is refused with who, where, what, since when and the mend (D9)', async () => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);
     const { hosts } = fleet(clock, 2);
@@ -226,7 +226,7 @@ describe('the lock of an environment', () => {
 });
 
 describe('the lock of a run that has died', () => {
-  it('is taken over at once where its process is known to have ended', async () => {
+  it('is taken over at once where its process is known to have ended (D10)', async () => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);
     const { hosts } = fleet(clock, 3);
@@ -246,7 +246,7 @@ describe('the lock of a run that has died', () => {
     });
   });
 
-  it('is taken over after its lease was unchanged for 30 seconds, on all hosts at once', async () => {
+  it('is taken over after its lease was unchanged for 30 seconds, on all hosts at once (D10)', async () => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);
     const { hosts } = fleet(clock, 3);
@@ -373,7 +373,7 @@ describe('a lock that is being removed', () => {
 });
 
 describe('a lock that is held', () => {
-  it('is not taken over while its heart beats, whatever the clocks of hosts and runs say', async () => {
+  it('is not taken over while its heart beats, whatever the clocks of hosts and runs say (D22)', async () => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);
     const { hosts } = fleet(clock, 2);
@@ -445,7 +445,7 @@ describe('a lock that is held', () => {
     expect(clock.monotonic()).toBe(at);
   });
 
-  it('waits a beat after a loss that was longer than its lease, and only then goes on', async () => {
+  it('waits a beat after a loss that was longer than its lease, and only then goes on (D8)', async () => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);
     const { stubs, hosts } = fleet(clock, 1);
@@ -480,7 +480,7 @@ describe('a lock that is held', () => {
     expect(stubs.flatMap(({ containersNow }) => containersNow)).toEqual([]);
   });
 
-  it('is left with a warning where it cannot be released, and then runs out', async () => {
+  it('is left with a warning where it cannot be released, and then runs out (D11)', async () => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);
     const { stubs, hosts } = fleet(clock, 2);

@@ -48,7 +48,7 @@ describe.each<[string, Partial<ModelService>]>([
     ['kill-after', 'rollout'],
     ['kill-after', 'resume'],
     ['kill-after', 'rollback'],
-  ])('at any call (%s) ends well by %s', async (kill, mend) => {
+  ])('at any call (%s) ends well by %s (D7)', async (kill, mend) => {
     const calls = await countCalls(prepare, part);
     expect(calls).toBeGreaterThan(100);
     for (let at = amount(3, 1); at <= calls; at += amount(67, 1)) {

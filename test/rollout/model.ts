@@ -35,6 +35,8 @@ export interface ModelService {
   /** A port of the host that it has for itself. */
   readonly port?: number;
   readonly healthcheck?: boolean;
+  /** Its restart policy; default `unless-stopped`. */
+  readonly restart?: string;
   readonly mode?: ServiceRules['mode'];
 }
 
@@ -252,7 +254,13 @@ export class Model {
     };
   }
 
-  #released({ name, version, port, healthcheck = false }: ModelService): ReleasedService {
+  #released({
+    name,
+    version,
+    port,
+    healthcheck = false,
+    restart = 'unless-stopped',
+  }: ModelService): ReleasedService {
     const pinned = this.image(version);
     for (const host of this.hosts) {
       host.pullable.set(pinned, `sha256:${createHash('sha256').update(pinned).digest('hex')}`);
@@ -268,7 +276,7 @@ export class Model {
       spec: {
         Image: pinned,
         Labels: {},
-        HostConfig: { RestartPolicy: { Name: 'unless-stopped' }, PortBindings: bindings },
+        HostConfig: { RestartPolicy: { Name: restart }, PortBindings: bindings },
         ...(healthcheck
           ? { Healthcheck: { Test: ['CMD', 'check'], Interval: 1e9, Timeout: 1e9, Retries: 3 } }
           : {}),

@@ -100,7 +100,7 @@ describe('obstacles()', () => {
     expect(obstacles(SCOPE, [view], works)).toEqual(expected);
   });
 
-  it('a port that another container has', () => {
+  it('a port that another container has (D14)', () => {
     const busy = viewOf('1.41', [{ name: 'nginx', ports: [taken] }]);
     const works = [workOn(busy, 1, { ports: [port('80')] })];
     expect(() => requireClear(SCOPE, [busy], works)).toThrow(
@@ -108,7 +108,7 @@ describe('obstacles()', () => {
     );
   });
 
-  it('a name that another container has', () => {
+  it('a name that another container has (D15)', () => {
     const busy = viewOf('1.41', [{ name: 'shop-staging-api-1-r1' }]);
     expect(obstacles(SCOPE, [busy], [workOn(busy, 1, {})])).toEqual([
       'h1 has a container shop-staging-api-1-r1 that is not of this environment',

@@ -6,25 +6,11 @@ import { ShipperError } from '../../src/core/errors.ts';
 import type { UpdateOrder } from '../../src/rollout/slot-plan.ts';
 import { amount } from '../support/amount.ts';
 import type { CallFault } from '../support/fake-host-engine.ts';
+import { chances, pick } from './chances.ts';
 import { Model, type ModelService } from './model.ts';
 
 const COUNT = Number(process.env['SHIPPER_ROLLOUTS'] ?? amount(40, 1000));
 const ONE = process.env['SHIPPER_SEED'];
-
-/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
-function chances(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function pick<T>(chance: () => number, items: readonly T[]): T {
-  return items[Math.floor(chance() * items.length)] as T;
-}
 
 interface World {
   readonly services: (version: string) => readonly ModelService[];

@@ -16,17 +16,19 @@ function wanted(
   services: Parameters<typeof environmentOf>[0] & object,
   {
     files = {},
+    env = {},
     names = [],
     resolve = found,
   }: {
     readonly files?: Readonly<Record<string, string>>;
+    readonly env?: Readonly<Record<string, string>>;
     readonly names?: readonly string[];
     readonly resolve?: ResolveImage;
   } = {},
 ) {
   const ctx = contextOf(new JumpingClock());
   const opened = {
-    system: machine({ files }).system,
+    system: machine({ files, env }).system,
     environment: environmentOf(services),
     project: { folder: '/work' },
     scope: { project: 'shop', environment: 'staging' },
@@ -46,6 +48,22 @@ describe('wantedServices()', () => {
     const service = serviceOf({ envFiles, environment: { C: '3', D: '' } });
     const { services } = await wanted({ services: [service] }, { files }).doing;
     expect(services[0]?.released?.spec['Env']).toEqual(['A=1', 'B=2 3', 'C=3', 'D=']);
+  });
+
+  it('puts variables into files of variables, as Compose does', async () => {
+    const text = "HOST\nURL=http://$HOST:$PORT/$A\nNONE=$NOTHING\nLITERAL='$HOST'";
+    const service = serviceOf({
+      envFiles: [...envFiles, { path: '/work/c.env', required: true }],
+      environment: { PORT: '80' },
+    });
+    const all = { ...files, '/work/c.env': text };
+    const { ctx, doing } = wanted({ services: [service] }, { files: all, env: { HOST: 'h' } });
+    const { services } = await doing;
+    const own = ['HOST=h', 'URL=http://h:80/1', 'NONE=', 'LITERAL=$HOST', 'PORT=80'];
+    expect(services[0]?.released?.spec['Env']).toEqual(['A=1', 'B=2 3', 'C=2', ...own]);
+    expect(ctx.events).toMatchObject([
+      { level: 'warn', message: '/work/c.env: the variable NOTHING is not set, and left empty' },
+    ]);
   });
 
   it('tells of a file that must be there', async () => {

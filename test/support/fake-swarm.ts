@@ -82,6 +82,8 @@ const TICK_MS = 50;
 const START_MS = 200;
 const BAD_MS = 100;
 const RESTART_MS = 200;
+/** Tasks of a slot that have ended and are remembered (swarmkit, `TaskHistoryRetentionLimit`). */
+const HISTORY = 5;
 
 /** See the head of this file. */
 export class FakeSwarm {
@@ -90,6 +92,8 @@ export class FakeSwarm {
   readonly nodes: readonly string[];
   readonly services = new Map<string, FakeService>();
   readonly configs = new Map<string, FakeConfig>();
+  /** No node has room for another task. */
+  isFull = false;
   tasks: FakeTask[] = [];
   #count = 0;
   #index = 10;
@@ -124,6 +128,10 @@ export class FakeSwarm {
   advance(): void {
     const now = this.clock.monotonic();
     for (; this.#atMs + TICK_MS <= now; this.#atMs += TICK_MS) {
+      if (this.#isAtRest()) {
+        this.#atMs += Math.floor((now - this.#atMs) / TICK_MS) * TICK_MS;
+        return;
+      }
       const at = this.#atMs + TICK_MS;
       for (const task of this.tasks) this.#live(task, at);
       for (const service of this.services.values()) {
@@ -131,6 +139,27 @@ export class FakeSwarm {
         this.#orchestrate(service, at);
       }
     }
+  }
+
+  /** Nothing happens any more by itself. */
+  #isAtRest(): boolean {
+    const services = [...this.services.values()];
+    if (services.some(({ updater }) => updater !== undefined)) return false;
+    const counts = new Map<string, number>();
+    for (const task of this.tasks) {
+      if (task.desired !== 'running') {
+        if (!isEnded(task)) return false;
+        continue;
+      }
+      const kind = behaviourOf(task.template);
+      const isStill =
+        (task.state === 'running' && kind === 'idle') ||
+        (task.state === 'preparing' && kind === 'frozen') ||
+        task.state === 'pending';
+      if (!isStill) return false;
+      counts.set(task.serviceId, (counts.get(task.serviceId) ?? 0) + 1);
+    }
+    return services.every(({ id, spec }) => counts.get(id) === replicasOf(spec));
   }
 
   /** Changes the specification of a service, as a call or somebody's `docker service update` does. */
@@ -155,7 +184,7 @@ export class FakeSwarm {
     const kind = behaviourOf(task.template);
     const age = at - task.createdMs;
     if (task.state === 'new') {
-      if (!isPlaceable(task.template)) {
+      if (this.isFull || !isPlaceable(task.template)) {
         this.#turn(task, 'pending', at);
         task.error = 'no suitable node (scheduling constraints not satisfied on 3 nodes)';
         return;
@@ -229,17 +258,20 @@ export class FakeSwarm {
       atMs: at,
     };
     this.tasks.push(task);
+    const old = this.tasks.filter(
+      (each) => each.serviceId === service.id && each.slot === slot && isEnded(each),
+    );
+    const forgotten = new Set(old.slice(0, Math.max(0, old.length - HISTORY)));
+    if (forgotten.size > 0) this.tasks = this.tasks.filter((each) => !forgotten.has(each));
     if (service.updater?.begun) service.updater.watched.set(task.id, undefined);
     return task;
   }
 
   #dirtySlots(service: FakeService): readonly number[] {
-    const wanted = JSON.stringify(templateOf(service.spec));
+    const wanted = textOf(templateOf(service.spec));
     const slots = new Set(this.#live0(service).map(({ slot }) => slot));
     return [...slots].filter((slot) =>
-      this.#live0(service).some(
-        (task) => task.slot === slot && JSON.stringify(task.template) !== wanted,
-      ),
+      this.#live0(service).some((task) => task.slot === slot && textOf(task.template) !== wanted),
     );
   }
 
@@ -335,7 +367,24 @@ function isPlaceable({ Placement }: Template): boolean {
   return !(Placement?.Constraints ?? []).some((text) => text.includes('nowhere'));
 }
 
-function behaviourOf({ ContainerSpec }: Template): TaskBehaviour {
+const texts = new WeakMap<Template, string>();
+
+/** Templates never change, and are compared at each tick. */
+function textOf(template: Template): string {
+  const known = texts.get(template) ?? JSON.stringify(template);
+  texts.set(template, known);
+  return known;
+}
+
+const behaviours = new WeakMap<Template, TaskBehaviour>();
+
+function behaviourOf(template: Template): TaskBehaviour {
+  const known = behaviours.get(template) ?? behaviourIn(template);
+  behaviours.set(template, known);
+  return known;
+}
+
+function behaviourIn({ ContainerSpec }: Template): TaskBehaviour {
   const { Image, Command = [], Args = [] } = ContainerSpec;
   const text = [Image, ...Command, ...Args].join(' ');
   if (/exit 3|\bbad\b/.test(text)) return 'bad';

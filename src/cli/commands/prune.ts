@@ -20,7 +20,8 @@ export const pruneVerb: Verb<PruneFlags> = {
   summary: 'remove what of an environment nobody needs any more',
   about: `Removes containers that the releases which are kept ("retain") do not need, and images that only
 such releases had. Only what shipper made for this environment: never volumes, never what another
-container uses, never the engine's own "prune". Every rollout that is done does this at its end.`,
+container uses, never the engine's own "prune". On a swarm: what it remembers of such releases; images
+of nodes stay. Every rollout that is done does this at its end.`,
   args: [ENVIRONMENT],
   options: changeOptions(DRY_RUN),
   examples: [

@@ -22,6 +22,8 @@ export interface KeptRelease extends SwarmRelease {
 /** The run that is half-way. */
 export interface KeptRun extends BegunRun {
   readonly phase: 'rolling' | 'rolling-back';
+  /** What its release will have once it is complete. */
+  readonly order: number;
   readonly config: SwarmConfig;
 }
 
@@ -32,6 +34,8 @@ export interface SwarmHistory {
   /** What runs; undefined before the first was complete. */
   readonly current: KeptRelease | undefined;
   readonly run: KeptRun | undefined;
+  /** Whether a run was killed after its release was complete: what it had begun is over, and only its config is left. */
+  readonly isRunLeft: boolean;
 }
 
 const LABELS = {
@@ -65,11 +69,22 @@ export async function readHistory(
       (a, b) => (a !== undefined && a.order > b.order ? a : b),
       undefined,
     );
-  const [run] = ofKind('run').map((config): KeptRun => {
-    const phase = config.labels[LABELS.phase] === 'rolling-back' ? 'rolling-back' : 'rolling';
-    return { ...readRun(config.name, config.data), phase, config };
-  });
-  return { releases, current, run };
+  const [run] = ofKind('run').map(keptRun);
+  const order = releases.find(({ id }) => id === run?.release)?.order ?? 0;
+  const isRunLeft = run !== undefined && order >= run.order;
+  return { releases, current, run: isRunLeft ? undefined : run, isRunLeft };
+}
+
+function keptRun(config: SwarmConfig): KeptRun {
+  const { labels, name, data } = config;
+  const phase = labels[LABELS.phase] === 'rolling-back' ? 'rolling-back' : 'rolling';
+  const order = Number(labels[LABELS.order]) || Number.MAX_SAFE_INTEGER;
+  return { ...readRun(name, data), phase, order, config };
+}
+
+/** What the next release has that is complete. */
+export function nextOrder({ releases }: Pick<SwarmHistory, 'releases'>): number {
+  return 1 + Math.max(0, ...releases.map(({ order }) => order));
 }
 
 function keptRelease(config: SwarmConfig): KeptRelease {
@@ -110,10 +125,20 @@ export class HistoryKeeper {
     this.#check = check;
   }
 
-  /** Writes down a release that is not `isKept` yet, and then what is begun with it. */
-  async begin(ctx: Context, release: SwarmRelease, run: BegunRun, isKept: boolean): Promise<void> {
+  /** Writes down a release that is not kept yet, and then what is begun with it. */
+  async begin(
+    ctx: Context,
+    release: SwarmRelease,
+    run: BegunRun,
+    history: SwarmHistory,
+  ): Promise<void> {
+    const isKept = history.releases.some(({ id }) => id === release.id);
     if (!isKept) await this.#createRelease(ctx, release);
-    const labels = { [LABELS.phase]: 'rolling', [LABELS.release]: release.id };
+    const labels = {
+      [LABELS.phase]: 'rolling',
+      [LABELS.release]: release.id,
+      [LABELS.order]: String(nextOrder(history)),
+    };
     await this.#create(ctx, 'run', undefined, dataOf(run), labels);
   }
 

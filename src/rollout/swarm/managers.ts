@@ -1,7 +1,7 @@
 // The managers of a swarm: the first that answers is asked, and when it is lost another one. Whoever calls must bear that a call
 // was made twice: changes are checked by version and name, so the second finds what the first did.
 import { type Context, note } from '../../core/context.ts';
-import { messageOf, ShipperError } from '../../core/errors.ts';
+import { isShipperError, messageOf, ShipperError } from '../../core/errors.ts';
 import type { SwarmCalls } from '../../engine/swarm.ts';
 import { type RolloutHost, troubleOf } from '../host.ts';
 import { within } from '../within.ts';
@@ -93,4 +93,9 @@ export class Managers {
     this.#useless.delete(host);
     this.#checked.add(host);
   }
+}
+
+/** No manager answered: what became of a call is not known. */
+export function isUnanswered(error: unknown): boolean {
+  return isShipperError(error, 'ENGINE_UNREACHABLE') || isShipperError(error, 'TIMEOUT');
 }

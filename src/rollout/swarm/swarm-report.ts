@@ -9,7 +9,7 @@ import { mendOf } from '../rollout-report-of.ts';
 import type { RolloutPlan, RolloutReport, SlotReport, SlotState } from '../rollout-types.ts';
 import { isOf } from './judge.ts';
 import { nodeNames, placedTasks, type SwarmView } from './look.ts';
-import type { SwarmRunResult } from './swarm-run.ts';
+import type { SwarmRunResult } from './swarm-run-types.ts';
 import type { SwarmTarget } from './swarm-targets.ts';
 import { imageOf, replicasOf, type ServiceWork } from './works.ts';
 

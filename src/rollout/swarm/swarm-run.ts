@@ -2,50 +2,21 @@
 // end; on failure back as a whole, to what every service was (orchestration 5.3).
 import { type Context, interruption, note } from '../../core/context.ts';
 import { isShipperError, messageOf } from '../../core/errors.ts';
-import type { ServiceSpec } from '../../engine/swarm.ts';
-import type { HookRunner } from '../parts.ts';
-import type { AuditEntry, DeployScope, ReleaseStatus } from '../release.ts';
+import { given } from '../../core/given.ts';
+import { neverAborts } from '../../core/own-abort.ts';
+import type { ReleaseStatus } from '../release.ts';
 import type { RolloutOutcome, SlotState } from '../rollout-types.ts';
-import { type ApplyTools, createService, removeService, updateService } from './apply.ts';
-import { converge, goalOf, knownTasks, verdictError } from './converge.ts';
-import { pruneHistory } from './forget.ts';
-import type { HistoryKeeper, SwarmHistory } from './history.ts';
+import { forgottenOf } from './forget.ts';
+import { nextOrder, type SwarmHistory } from './history.ts';
+import { isUnanswered } from './managers.ts';
 import { prepareNetworks } from './networks.ts';
 import { putBack } from './put-back.ts';
 import type { PreviousService } from './release-text.ts';
-import { labelled } from './spec.ts';
+import { type AfterService, rollService } from './roll-service.ts';
+import { tellOf } from './run-log.ts';
+import type { ServiceResult, SwarmRunResult, SwarmTools } from './swarm-run-types.ts';
 import type { SwarmTarget } from './swarm-targets.ts';
-import { backwards, failureActionOf, type ServiceWork } from './works.ts';
-
-/** What a run works with. */
-export interface SwarmTools {
-  readonly scope: DeployScope;
-  readonly by: string;
-  readonly apply: ApplyTools;
-  readonly keeper: HistoryKeeper;
-  readonly history: SwarmHistory;
-  readonly hooks: HookRunner;
-  /** Releases that are kept for a rollback. */
-  readonly retain: number;
-  readonly healthTimeoutMs: number | undefined;
-}
-
-/** How a service ended. */
-export interface ServiceResult {
-  readonly state: SlotState;
-  readonly seconds: number;
-  readonly error?: unknown;
-}
-
-/** What came of it. */
-export interface SwarmRunResult {
-  readonly outcome: RolloutOutcome;
-  /** By service; those that are missing were not begun with. */
-  readonly results: ReadonlyMap<string, ServiceResult>;
-  readonly error?: unknown;
-}
-
-type Halt = 'paused' | 'partial' | 'interrupted' | 'lock-lost' | 'rollback-paused';
+import { failureActionOf, type ServiceWork } from './works.ts';
 
 /** Carries out `target`. Rejects only where nothing was changed; else the result says how it ended. */
 export async function runSwarmRollout(
@@ -53,8 +24,8 @@ export async function runSwarmRollout(
   target: SwarmTarget,
   tools: SwarmTools,
 ): Promise<SwarmRunResult> {
-  if (isUnchanged(target, tools.history)) return { outcome: 'unchanged', results: new Map() };
-  return new SwarmRun(ctx, target, tools).run();
+  const run = new SwarmRun(ctx, target, tools);
+  return isUnchanged(target, tools.history) ? run.leave() : run.run();
 }
 
 function isUnchanged(target: SwarmTarget, { current }: SwarmHistory): boolean {
@@ -67,6 +38,8 @@ function isUnchanged(target: SwarmTarget, { current }: SwarmHistory): boolean {
   return target.action === 'rollout' && key(release) === key(current);
 }
 
+type Halt = Exclude<AfterService, 'done' | 'continue' | 'rollback'> | 'partial' | 'rollback-paused';
+
 class SwarmRun {
   /** Ends early. */
   readonly #ctx: Context;
@@ -75,14 +48,14 @@ class SwarmRun {
   readonly #target: SwarmTarget;
   readonly #tools: SwarmTools;
   readonly #results = new Map<string, ServiceResult>();
-  #previous: readonly PreviousService[];
+  readonly #previous: readonly PreviousService[];
   /** Services that somebody else has by now: they are left alone. */
   readonly #theirs = new Set<string>();
   #firstError: unknown;
 
   constructor(ctx: Context, target: SwarmTarget, tools: SwarmTools) {
     this.#ctx = ctx;
-    this.#inside = { ...ctx, signal: new AbortController().signal };
+    this.#inside = { ...ctx, signal: neverAborts() };
     this.#target = target;
     this.#tools = tools;
     this.#previous = target.resumed?.previous ?? target.works.flatMap(previousOf);
@@ -111,19 +84,30 @@ class SwarmRun {
     return this.#commit();
   }
 
+  /** Everything is as it should be; whether it works is looked at where that is wanted. */
+  async leave(): Promise<SwarmRunResult> {
+    const { keeper, history } = this.#tools;
+    if (history.isRunLeft) await keeper.endRun(this.#ctx);
+    if (this.#target.watchesAll !== true) return this.#result('unchanged');
+    const rolled = await this.#forwards();
+    if (rolled === 'interrupted') this.#firstError ??= interruption(this.#ctx.signal);
+    const isAsItWas = rolled === 'done' ? 'unchanged' : 'failed';
+    return this.#result(rolled === 'interrupted' ? rolled : isAsItWas);
+  }
+
   async #begin(): Promise<void> {
     const { keeper } = this.#tools;
     const { release, isBack, givenUp, resumed } = this.#target;
     if (givenUp !== undefined) {
       const isLost = givenUp.action === 'rollout' && givenUp.release !== release.id;
       if (isLost) await this.#tellOf(givenUp.release, 'given up', 'failed');
-      await keeper.endRun(this.#ctx);
     }
+    const { history } = this.#tools;
+    if (givenUp !== undefined || history.isRunLeft) await keeper.endRun(this.#ctx);
     if (resumed === undefined) {
       const action = isBack ? 'rollback' : 'rollout';
       const begun = { action, release: release.id, previous: this.#previous } as const;
-      const isKept = this.#tools.history.releases.some(({ id }) => id === release.id);
-      await keeper.begin(this.#ctx, release, begun, isKept);
+      await keeper.begin(this.#ctx, release, begun, history);
     }
     await this.#tell('begun');
   }
@@ -136,90 +120,21 @@ class SwarmRun {
   }
 
   async #forwards(): Promise<'done' | 'rollback' | Halt> {
+    const run = {
+      ...{ ctx: this.#ctx, inside: this.#inside },
+      ...{ target: this.#target, tools: this.#tools },
+    };
     let hasFailed = false;
     for (const work of this.#target.works) {
       if (this.#ctx.signal.aborted) return 'interrupted';
-      const action = await this.#roll(work);
-      if (action === 'done') continue;
-      if (action !== 'continue') return action;
-      hasFailed = true;
+      const startMs = this.#ctx.clock.monotonic();
+      const { state, next, isTheirs, error } = await rollService(run, work);
+      if (isTheirs) this.#theirs.add(work.service);
+      this.#end(work.service, startMs, state, error);
+      if (next === 'continue') hasFailed = true;
+      else if (next !== 'done') return next;
     }
     return hasFailed ? 'partial' : 'done';
-  }
-
-  /** Does what is to be done with one service; says how to go on. */
-  async #roll(work: ServiceWork): Promise<'done' | 'continue' | 'rollback' | Halt> {
-    const startMs = this.#ctx.clock.monotonic();
-    const end = (state: SlotState, error?: unknown) => {
-      const seconds = (this.#ctx.clock.monotonic() - startMs) / 1000;
-      this.#results.set(work.service, {
-        state,
-        seconds,
-        ...(error === undefined ? {} : { error }),
-      });
-      this.#firstError ??= error;
-    };
-    let isApplied = false;
-    try {
-      const { managers } = this.#tools.apply;
-      const known = await knownTasks(this.#inside, managers, work.now?.id);
-      const spec = await this.#apply(work);
-      isApplied = work.kind !== 'keep';
-      const isWatched = spec !== undefined && (isApplied || this.#target.resumed !== undefined);
-      if (!isWatched) {
-        end(work.kind === 'remove' ? 'stopped' : 'unchanged');
-        return 'done';
-      }
-      const goal = goalOf(work.service, spec, known, this.#tools.healthTimeoutMs);
-      const verdict = await converge(this.#ctx, managers, goal, work.name);
-      if (verdict.kind === 'done') {
-        end(isApplied ? 'updated' : 'unchanged');
-        return 'done';
-      }
-      const error = await verdictError(this.#inside, managers, goal, verdict);
-      if (verdict.kind === 'changed') this.#theirs.add(work.service);
-      end(verdict.kind === 'rolled-back' ? 'rolled-back' : 'failed', error);
-      if (verdict.kind === 'changed') return 'paused';
-      return this.#answer(spec, verdict.kind !== 'failed');
-    } catch (error) {
-      if (isShipperError(error, 'INTERRUPTED') && this.#ctx.signal.aborted) {
-        end('interrupted');
-        return 'interrupted';
-      }
-      end(isLost(error) ? 'unknown' : 'failed', error);
-      if (isShipperError(error, 'LOCKED')) return 'lock-lost';
-      if (isLost(error)) return 'paused';
-      if (isShipperError(error, 'CONFLICT')) this.#theirs.add(work.service);
-      const spec = work.wanted?.spec;
-      return spec === undefined ? 'paused' : this.#answer(spec, false);
-    }
-  }
-
-  /** What a failure of a service with `spec` is answered with. */
-  #answer(spec: ServiceSpec, isPutBack: boolean): 'continue' | 'rollback' | 'paused' {
-    if (this.#target.isBack)
-      return failureActionOf(backwards(spec)) === 'continue' ? 'continue' : 'paused';
-    // What the swarm began with one service is carried through with all.
-    if (isPutBack) return 'rollback';
-    const action = failureActionOf(spec);
-    return action === 'continue' || action === 'rollback' ? action : 'paused';
-  }
-
-  /** Resolves with what the service was given; undefined where it was removed. */
-  async #apply({ kind, wanted, now }: ServiceWork): Promise<ServiceSpec | undefined> {
-    const { scope, apply } = this.#tools;
-    const { release, isBack } = this.#target;
-    const inside = this.#inside;
-    if (kind === 'keep') return now?.spec;
-    if (wanted === undefined) {
-      if (now !== undefined) await removeService(inside, apply, now);
-      return undefined;
-    }
-    const made = labelled(scope, wanted, release.id);
-    const spec = isBack ? backwards(made) : made;
-    if (now === undefined) await createService(inside, apply, spec);
-    else await updateService(inside, apply, now, spec);
-    return spec;
   }
 
   /** Puts every service back that was touched, the last first. */
@@ -248,36 +163,33 @@ class SwarmRun {
   async #putBack(previous: PreviousService): Promise<boolean> {
     const { service } = previous;
     const before = this.#results.get(service);
-    const startMs = this.#ctx.clock.monotonic();
-    const end = (state: SlotState, error?: unknown) => {
-      const seconds = (before?.seconds ?? 0) + (this.#ctx.clock.monotonic() - startMs) / 1000;
-      const told = error ?? before?.error;
-      this.#results.set(service, {
-        state,
-        seconds,
-        ...(told === undefined ? {} : { error: told }),
-      });
-      this.#firstError ??= error;
-    };
+    const startMs = this.#ctx.clock.monotonic() - (before?.seconds ?? 0) * 1000;
     try {
       const isTouched = before !== undefined || this.#target.resumed !== undefined;
       const tools = { ...this.#tools, release: this.#target.release.id };
-      if (await putBack(this.#inside, tools, previous, isTouched)) end('rolled-back');
+      if (await putBack(this.#inside, tools, previous, isTouched)) {
+        this.#end(service, startMs, 'rolled-back', before?.error);
+      }
       return true;
     } catch (error) {
-      end(isLost(error) ? 'unknown' : 'failed', error);
+      this.#end(service, startMs, isUnanswered(error) ? 'unknown' : 'failed', error);
       return false;
     }
+  }
+
+  #end(service: string, startMs: number, state: SlotState, error?: unknown): void {
+    const seconds = (this.#ctx.clock.monotonic() - startMs) / 1000;
+    this.#results.set(service, { state, seconds, ...given({ error }) });
+    this.#firstError ??= error;
   }
 
   async #commit(): Promise<SwarmRunResult> {
     const { keeper, history, retain } = this.#tools;
     const { release } = this.#target;
-    const order = 1 + Math.max(0, ...history.releases.map((each) => each.order));
-    await this.#tell('committed', 'committed', order);
+    await this.#tell('committed', 'committed', nextOrder(history));
     await keeper.endRun(this.#inside);
     try {
-      await keeper.forget(this.#inside, pruneHistory(history, release.id, retain));
+      await keeper.forget(this.#inside, forgottenOf(history, release.id, retain));
     } catch (error) {
       note(this.#ctx, 'warn', `Old releases were not removed: ${messageOf(error)}`);
     }
@@ -326,36 +238,18 @@ class SwarmRun {
   }
 
   #tellOf(release: string, outcome: string, status?: ReleaseStatus, order?: number): Promise<void> {
-    const error = this.#firstError;
-    const entry: AuditEntry = {
-      at: new Date(this.#ctx.clock.now()).toISOString(),
-      by: this.#tools.by,
-      action: this.#target.action,
-      release,
-      outcome,
-      ...(error === undefined ? {} : { detail: messageOf(error).slice(0, 300) }),
-    };
-    // What ran once may be gone back to, whatever became of it later.
-    const ranOnce = (this.#tools.history.releases.find(({ id }) => id === release)?.order ?? 0) > 0;
-    const change = {
-      ...(status === undefined || ranOnce ? {} : { status }),
-      ...(order === undefined ? {} : { order }),
-    };
-    return this.#tools.keeper.tell(this.#inside, release, entry, change);
+    const writer = { ...this.#tools, action: this.#target.action };
+    const told = given({ status, order, error: this.#firstError });
+    return tellOf(this.#inside, writer, release, outcome, told);
   }
 
   #result(outcome: RolloutOutcome): SwarmRunResult {
     const error = outcome === 'done' ? undefined : this.#firstError;
-    return { outcome, results: this.#results, ...(error === undefined ? {} : { error }) };
+    return { outcome, results: this.#results, ...given({ error }) };
   }
 }
 
 function previousOf({ kind, service, now }: ServiceWork): readonly PreviousService[] {
   if (kind === 'keep') return [];
   return [{ service, ...(now === undefined ? {} : { spec: now.spec }) }];
-}
-
-/** No manager answers: what became of it is not known. */
-function isLost(error: unknown): boolean {
-  return isShipperError(error, 'ENGINE_UNREACHABLE') || isShipperError(error, 'TIMEOUT');
 }

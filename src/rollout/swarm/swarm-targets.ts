@@ -27,6 +27,8 @@ export interface SwarmTarget {
   readonly resumed?: KeptRun;
   /** A run of another release that is given up. */
   readonly givenUp?: KeptRun;
+  /** Services that are as they should be are watched too: whether they work decides of something else. Default false. */
+  readonly watchesAll?: boolean;
 }
 
 /** A release that is made now. */
@@ -46,19 +48,42 @@ export function swarmRolloutTarget(
   force: boolean,
 ): SwarmTarget {
   const { history, scope, present } = known;
-  const { run, current } = history;
   const asked = new Set(services.map(({ name }) => name));
-  const kept = isWhole ? [] : (current?.services ?? []).filter(({ name }) => !asked.has(name));
-  const all = [...services, ...kept];
+  const others = (history.current?.services ?? []).filter(({ name }) => !asked.has(name));
+  const all = [...services, ...(isWhole ? [] : others)];
   const works = serviceWorks(scope, services, present, isWhole);
+  return newTarget(known, { ...fresh, services: all }, works, force);
+}
+
+/** A release in which `leaving` do not run any more; what else runs stays as it is. */
+export function swarmLeavingTarget(
+  known: SwarmKnown,
+  fresh: FreshRelease,
+  leaving: readonly string[],
+): SwarmTarget {
+  const { history, scope, present } = known;
+  const services = (history.current?.services ?? []).filter(({ name }) => !leaving.includes(name));
+  const works = serviceWorks(scope, [], present, true).filter(({ service }) =>
+    leaving.includes(service),
+  );
+  return newTarget(known, { ...fresh, services }, works, false);
+}
+
+/** Goes on with the same release where that is half-way; another one has to be given up by `force`. */
+function newTarget(
+  { history, scope }: SwarmKnown,
+  release: SwarmRelease,
+  works: readonly ServiceWork[],
+  force: boolean,
+): SwarmTarget {
+  const { run } = history;
   const common = { action: 'rollout' as const, works, isBack: false };
   const record = history.releases.find(({ id }) => id === run?.release);
   if (run !== undefined && record !== undefined && !force) {
-    const isSame = run.action === 'rollout' && isSameRelease(record.services, all);
+    const isSame = run.action === 'rollout' && isSameRelease(record.services, release.services);
     if (!isSame || run.phase !== 'rolling') throw halfWay(scope, run, record);
     return { ...common, release: record, resumed: run };
   }
-  const release = { ...fresh, services: all };
   return { ...common, release, ...(run === undefined ? {} : { givenUp: run }) };
 }
 

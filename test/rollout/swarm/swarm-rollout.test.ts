@@ -1,5 +1,6 @@
 // Rollouts in a swarm in memory: what is there afterwards, whatever was lost, changed by others or did not work on the way.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { amount } from '../../support/amount.ts';
 import { SwarmWorld } from './world.ts';
 
 let world: SwarmWorld;
@@ -296,7 +297,7 @@ describe('with managers that are lost', () => {
     world.configure(V2);
     await world.rollout();
     const calls = world.calls.length - base;
-    for (let at = 1; at <= calls; at += 3) {
+    for (let at = 1; at <= calls; at += amount(11, 1)) {
       for (const fault of ['drop-before', 'drop-after'] as const) {
         world.place[Symbol.dispose]();
         world = new SwarmWorld();
@@ -379,7 +380,7 @@ describe('a run that is killed', () => {
 
   it('is gone on with by the same rollout, at whatever call it died', async () => {
     const calls = await counted();
-    for (let at = 1; at <= calls; at += 2) {
+    for (let at = 1; at <= calls; at += amount(9, 1)) {
       for (const way of ['kill-before', 'kill-after'] as const) {
         await killedAt(at, way);
         const report = await world.rollout(wait);
@@ -394,7 +395,7 @@ describe('a run that is killed', () => {
 
   it('is undone by a rollback, at whatever call it died', async () => {
     const calls = await counted();
-    for (let at = 1; at <= calls; at += 2) {
+    for (let at = 1; at <= calls; at += amount(7, 1)) {
       await killedAt(at, 'kill-after');
       const before = await world.status();
       if (before.unfinished === undefined && before.lock === undefined) continue;

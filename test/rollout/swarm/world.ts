@@ -2,7 +2,19 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '../../../src/core/context.ts';
 import type { RolloutParts } from '../../../src/rollout/environment.ts';
-import { environmentHistory, environmentStatus } from '../../../src/rollout/queries.ts';
+import { moveServices } from '../../../src/rollout/move.ts';
+import type { MoveReport, MoveRequest } from '../../../src/rollout/move-types.ts';
+import {
+  type PruneReport,
+  type PruneRequest,
+  pruneEnvironment,
+} from '../../../src/rollout/prune.ts';
+import {
+  environmentHistory,
+  environmentLocks,
+  environmentStatus,
+  unlockEnvironment,
+} from '../../../src/rollout/queries.ts';
 import { realParts } from '../../../src/rollout/real-parts.ts';
 import type { ReleasedImage } from '../../../src/rollout/release.ts';
 import {
@@ -46,6 +58,8 @@ export class SwarmWorld {
   intercept: (method: string, number: number) => SwarmFault = () => 'pass';
   readonly calls: string[] = [];
   readonly notes: string[] = [];
+  /** What the tags name. */
+  version = '1';
   process: VirtualProcess;
   #system: System;
   readonly #hosts = new Map<string, FakeHost>();
@@ -88,6 +102,13 @@ ${text('api', 'depends_on: [db]')}${text('web')}${text('db')}`),
     );
   }
 
+  /** Of the name of a manager, as a host of its own. */
+  host(name: string): FakeHost {
+    const found = this.#hosts.get(name);
+    if (found === undefined) throw new Error(`no host ${name}`);
+    return found;
+  }
+
   ctx(signal: AbortSignal = new AbortController().signal): Context {
     const { clock } = this.#system;
     return {
@@ -106,8 +127,7 @@ ${text('api', 'depends_on: [db]')}${text('web')}${text('db')}`),
       login: async () => undefined,
       connect: async ({ address }) => {
         const name = /\/\/(\w)/.exec(address)?.[1] ?? '';
-        const host = this.#hosts.get(name);
-        if (host === undefined) throw new Error(`no host ${name}`);
+        const host = this.host(name);
         const isCut = () => this.cut.has(name);
         const { process } = this;
         const swarm = fakeManager(this.swarm, {
@@ -124,9 +144,17 @@ ${text('api', 'depends_on: [db]')}${text('web')}${text('db')}`),
       },
       wanted: (ctx, opened, { services = [] }, images) =>
         wantedServices(ctx, opened, services, async (_, { name }) => {
-          return images?.get(name) ?? imageOf(name);
+          return images?.get(name) ?? this.image(name);
         }),
     };
+  }
+
+  /** The image of a service, which hosts can pull too. */
+  image(name: string): ReleasedImage {
+    const digest = `sha256:${createHash('sha256').update(`${name} ${this.version}`).digest('hex')}`;
+    const pinned = `r.example/${name}@${digest}`;
+    for (const host of this.#hosts.values()) host.pullable.set(pinned, digest);
+    return { name: `r.example/${name}:1`, pinned, digest };
   }
 
   /** The next run is another process. */
@@ -157,28 +185,51 @@ ${text('api', 'depends_on: [db]')}${text('web')}${text('db')}`),
     return this.run(resumeEnvironment(this.#system, this.ctx(), request, this.parts()));
   }
 
+  /** From `dev` to `prod`. */
+  move(more: Partial<MoveRequest> = {}): Promise<MoveReport> {
+    const request = { from: 'dev', to: 'prod', ...more };
+    return this.run(moveServices(this.#system, this.ctx(), request, () => this.parts()));
+  }
+
+  prune(more: Partial<PruneRequest> = {}): Promise<PruneReport> {
+    const request = { environment: 'prod', ...more };
+    return this.run(pruneEnvironment(this.#system, this.ctx(), request, this.parts()));
+  }
+
+  locks() {
+    const request = { environment: 'prod' };
+    return this.run(environmentLocks(this.#system, this.ctx(), request, this.parts()));
+  }
+
+  unlock(tokens: readonly string[]) {
+    const request = { environment: 'prod', tokens };
+    return this.run(unlockEnvironment(this.#system, this.ctx(), request, this.parts()));
+  }
+
   plan() {
     const request = { environment: 'prod' };
     return this.run(planRollout(this.#system, this.ctx(), request, this.parts()));
   }
 
-  status() {
-    const request = { environment: 'prod' };
+  status(environment = 'prod') {
+    const request = { environment };
     return this.run(environmentStatus(this.#system, this.ctx(), request, this.parts()));
   }
 
-  history() {
-    const request = { environment: 'prod' };
+  history(environment = 'prod') {
+    const request = { environment };
     return this.run(environmentHistory(this.#system, this.ctx(), request, this.parts()));
   }
 
-  /** What runs now: `api=idle*2 db=idle*2`. */
-  running(): string {
+  /** What runs now in an environment: `api=idle*2 db=idle*2`. */
+  running(environment = 'prod'): string {
     this.swarm.advance();
     const counts = new Map<string, number>();
     for (const { serviceId, state, desired, template } of this.swarm.tasks) {
       if (state !== 'running' || desired !== 'running') continue;
-      const name = this.swarm.service(serviceId)?.spec.Labels['shipper.service'] ?? '?';
+      const labels = this.swarm.service(serviceId)?.spec.Labels;
+      if (labels?.['shipper.env'] !== environment) continue;
+      const name = labels['shipper.service'] ?? '?';
       const key = `${name}=${template.ContainerSpec.Args?.join(' ')}`;
       counts.set(key, (counts.get(key) ?? 0) + 1);
     }
@@ -194,9 +245,4 @@ ${text('api', 'depends_on: [db]')}${text('web')}${text('db')}`),
       .map(({ name }) => name.replace(/\d{8}-\d{6}-\w{4}$/, 'ID'))
       .sort();
   }
-}
-
-function imageOf(name: string): ReleasedImage {
-  const digest = `sha256:${createHash('sha256').update(name).digest('hex')}`;
-  return { name: `r.example/${name}:1`, pinned: `r.example/${name}@${digest}`, digest };
 }

@@ -1,0 +1,17 @@
+// Random numbers that are the same for the same seed.
+
+/** Numbers from 0 to 1 (mulberry32). */
+export function chances(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** One of `items`. */
+export function pick<T>(chance: () => number, items: readonly T[]): T {
+  return items[Math.floor(chance() * items.length)] as T;
+}
