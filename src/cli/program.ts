@@ -113,7 +113,8 @@ export function createProgram(host: ProgramHost): Command {
  * which is then meant for the command: printing a version in place of doing something would pass for having done it.
  */
 function isOurVersion(argv: readonly string[] = []): boolean {
-  const verb = verbNamed(cutLine(argv, GLOBAL_OPTIONS).word);
+  const { word, tail } = cutLine(argv, GLOBAL_OPTIONS);
+  const verb = verbNamed(word === 'help' ? tail[0] : word);
   if (verb === undefined) return true;
   if (verb.options.some(({ flags }) => flags.startsWith('--version '))) return false;
   const next = argv[argv.indexOf('--version') + 1] ?? '-';

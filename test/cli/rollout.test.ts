@@ -1,6 +1,6 @@
 // `shipper rollout`, `rollback`, `resume`: their command lines, what they print, and how they end.
 import { describe, expect, it } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
+import { createProgram, type ProgramHost } from '../../src/cli/program.ts';
 import type { RolloutOutcome } from '../../src/rollout/rollout-types.ts';
 import { pausedReport, rolloutReport, slotReport } from '../report/rollout-samples.ts';
 import { runLine, terminal } from './terminal.ts';
@@ -77,7 +77,7 @@ describe('shipper rollout', () => {
   it('takes --version as its own behind options with values, be they names of commands', async () => {
     const argv = ['--progress', 'plain', '-C', 'status', 'rollback', 'staging', '--version', '20'];
     const started: unknown[] = [];
-    const start = async ({ name }: { readonly name: string }, _: unknown, flags: object) => {
+    const start: ProgramHost['start'] = async ({ name }, { flags }) => {
       started.push(name, flags);
     };
     const host = { print: () => undefined, helpColumns: 80, argv, start };
