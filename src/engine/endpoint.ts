@@ -46,6 +46,8 @@ export interface FoundEndpoint {
   readonly text: string;
   /** For people: `--host`, `DOCKER_HOST`, `docker context "staging"`, `default`, `CONTAINER_HOST`. */
   readonly origin: string;
+  /** The name of the docker context that it is of: `default` where no context was chosen. */
+  readonly context: string;
 }
 
 /** What the command line says about the daemon. */
@@ -122,7 +124,8 @@ function ofContext(system: EndpointSystem, context: StoredContext): FoundEndpoin
   const wantsTls = context.skipTlsVerify || [ca, cert, key].some((part) => part !== undefined);
   const tls = wantsTls ? { ca, cert, key, verify: !context.skipTlsVerify } : undefined;
   const origin = `docker context ${JSON.stringify(context.name)}`;
-  return found(parseHost(context.host, { tls, platform: system.platform, origin }), origin);
+  const endpoint = parseHost(context.host, { tls, platform: system.platform, origin });
+  return found(endpoint, origin, context.name);
 }
 
 async function atHost(
@@ -148,8 +151,8 @@ async function atDefault(system: EndpointSystem, config: string): Promise<FoundE
   return found({ kind: 'unix', path: probed.path }, 'default');
 }
 
-function found(endpoint: Endpoint, origin: string): FoundEndpoint {
-  return { endpoint, text: describeEndpoint(endpoint), origin };
+function found(endpoint: Endpoint, origin: string, context = 'default'): FoundEndpoint {
+  return { endpoint, text: describeEndpoint(endpoint), origin, context };
 }
 
 type TlsWish = 'none' | 'encrypt' | 'verify';

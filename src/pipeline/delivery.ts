@@ -2,7 +2,7 @@
 // image what became of it, for the tags that move last and for the report.
 import { type Context, note } from '../core/context.ts';
 import { messageOf } from '../core/errors.ts';
-import { loadContent } from './engine-load.ts';
+import { type HoldTools, holdInEngine, loadContent } from './engine-load.ts';
 import type { Selected } from './graph.ts';
 import type { Form, MakerTools } from './image-maker.ts';
 import type { Remembered } from './memory-file.ts';
@@ -27,21 +27,20 @@ export interface Whereabouts {
 
 /** Asks registries and the engine whether they still have what is remembered. One that will not say has not: that is found out when it is needed. */
 export async function findRemembered(
-  { transports }: Pick<MakerTools, 'transports'>,
+  tools: HoldTools,
   ctx: Context,
   tags: readonly PlannedTag[],
   { digest, engineId }: Remembered,
 ): Promise<Whereabouts> {
   const homes = homesOf(tags).map(async (home) => {
-    const registry = await transports.registry();
+    const registry = await tools.transports.registry();
     const found = await orUndefined(registry.resolve(ctx, home.repository, digest));
     return found === undefined ? [] : [home];
   });
   const wantsEngine = tags.some(({ place }) => place === 'engine');
   const inEngine = async () => {
     if (!wantsEngine || engineId === undefined) return undefined;
-    const engine = await transports.engine();
-    return (await orUndefined(engine.inspectImage(ctx, engineId)))?.id;
+    return orUndefined(holdInEngine(tools, ctx, engineId));
   };
   const [there, id] = await Promise.all([Promise.all(homes), inEngine()]);
   return { homes: there.flat(), engineId: id };

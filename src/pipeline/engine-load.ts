@@ -5,12 +5,18 @@ import { ShipperError } from '../core/errors.ts';
 import type { Engine } from '../engine/engine.ts';
 import { copyImage } from '../operations/copy-image.ts';
 import { cleanUpIn } from '../transport/engine-target.ts';
-import { temporaryName } from '../transport/temporary-names.ts';
+import { isTemporaryName, temporaryName } from '../transport/temporary-names.ts';
 import type { Content, StepTools } from './flatten-step.ts';
 
 /** An image in an engine. Disposing it takes back the temporary name. */
 export interface Loaded extends AsyncDisposable {
   readonly id: string;
+}
+
+/** What holding an image takes. */
+export interface HoldTools extends Pick<StepTools, 'system' | 'transports'> {
+  /** Disposed when the run ends. */
+  keep(resource: AsyncDisposable): void;
 }
 
 /** Loads `content`. */
@@ -35,6 +41,27 @@ export async function loadContent(
     await forget();
     throw error;
   }
+}
+
+/**
+ * The id of an image that an earlier run loaded; undefined where the engine has it no more. What only temporary names hold there
+ * goes with the run whose they are, or with the sweep of its left-overs: it gets one of ours, until the run ends.
+ */
+export async function holdInEngine(
+  { system, transports, keep }: HoldTools,
+  ctx: Context,
+  id: string,
+): Promise<string | undefined> {
+  const engine = await transports.engine();
+  const image = await engine.inspectImage(ctx, id);
+  if (image === undefined) return undefined;
+  const { tags } = image;
+  if (tags.length > 0 && tags.every(isTemporaryName)) {
+    const name = temporaryName(system);
+    await engine.tagImage(ctx, image.id, name);
+    keep({ [Symbol.asyncDispose]: () => cleanUpIn(system, engine)(name) });
+  }
+  return image.id;
 }
 
 /** A name to give in an engine. */

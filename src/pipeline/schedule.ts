@@ -17,6 +17,8 @@ export type Ending<T> =
 
 /** What carries out one image. */
 export interface Work<Form, Result> {
+  /** Rejects where it can be told at once that the image cannot be made: asked for all of them before anything is done. */
+  check(selected: Selected): Promise<void>;
   /** Makes the image. `forms` are those of the images that it needs, by name. */
   make(ctx: Context, selected: Selected, forms: ReadonlyMap<string, Form>): Promise<Form>;
   /** Brings it where it belongs. Images that need it need not wait for that. */
@@ -57,11 +59,13 @@ export async function runImages<Form, Result>(
 ): Promise<ReadonlyMap<string, Ending<Result>>> {
   const stop = ownAbort(ctx.signal);
   const inside: Context = { ...ctx, signal: stop.signal };
+  const refused = await refusals(images, work);
+  if (refused.size > 0 && !keepGoing) stop.abort();
   const begun = new Map<string, Promise<Begun<Form>>>();
   const endings = new Map<string, Promise<Ending<Result>>>();
   for (const selected of images) {
     const { name } = selected.image;
-    const making = begin(inside, selected, work, begun);
+    const making = refused.get(name) ?? begin(inside, selected, work, begun);
     begun.set(name, making);
     const ended = end(inside, selected, work, making).then((ending) => {
       if (ending.kind === 'failed' && !keepGoing) stop.abort();
@@ -80,6 +84,22 @@ export async function runImages<Form, Result>(
 type Begun<Form> =
   | { readonly kind: 'made'; readonly form: Form }
   | Exclude<Ending<never>, { readonly kind: 'ready' }>;
+
+/** Those that fail before anything is done. */
+async function refusals<Form, Result>(
+  images: readonly Selected[],
+  work: Work<Form, Result>,
+): Promise<ReadonlyMap<string, Promise<Begun<Form>>>> {
+  const found = images.map(async (selected) => {
+    try {
+      await work.check(selected);
+      return [];
+    } catch (error) {
+      return [[selected.image.name, Promise.resolve({ kind: 'failed', error } as const)] as const];
+    }
+  });
+  return new Map((await Promise.all(found)).flat());
+}
 
 async function begin<Form, Result>(
   ctx: Context,

@@ -6,7 +6,9 @@ import { given } from '../core/given.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
 import type { Transports } from '../transport/open.ts';
+import { sweepTemporaryNames } from '../transport/temporary-names.ts';
 import type { Builder } from './build/builder.ts';
+import { checkContext } from './build/check-build.ts';
 import { capsFor } from './caps.ts';
 import { checkPush } from './check-push.ts';
 import { ContextDigests } from './context-digest.ts';
@@ -77,12 +79,14 @@ export class ShipRun implements AsyncDisposable {
       ctx,
       images,
       {
+        check: (selected) => this.#check(selected),
         make: (own, selected, forms: ReadonlyMap<string, Form>) => this.#make(own, selected, forms),
         deliver: (own, selected, form) => this.#deliver(own, selected, form),
       },
       request.keepGoing ?? false,
     );
     const error = await this.#publishAll(endings);
+    await this.#sweepEngine();
     return this.#report(endings, error, startedAt, (ctx.clock.monotonic() - started) / 1000);
   }
 
@@ -127,6 +131,23 @@ export class ShipRun implements AsyncDisposable {
     return builder;
   }
 
+  /**
+   * Takes back the temporary names of dead runs, also where nothing was built now. At the end, because a builder that lost
+   * its run may have gone on for a moment.
+   */
+  async #sweepEngine(): Promise<void> {
+    const { images, tags, transports } = this.#job;
+    const isBuilt = images.some(({ image }) => image.source.kind === 'build');
+    const isNamed = [...tags.values()].flat().some(({ place }) => place === 'engine');
+    if (this.#ctx.signal.aborted || !(isBuilt || isNamed)) return;
+    try {
+      await sweepTemporaryNames(this.#system, this.#ctx, await transports.engine());
+    } catch (error) {
+      // An engine that cannot be reached keeps what it has until the next run, and a report is not lost to a late signal.
+      if (!isShipperError(error)) throw error;
+    }
+  }
+
   /** Once in a run, and only where something is made: a run that finds everything there asks for nothing. */
   #checkPush(): Promise<void> {
     this.#mayPush ??= this.#askForPush();
@@ -151,6 +172,11 @@ export class ShipRun implements AsyncDisposable {
     const [home] = homes;
     if (home !== undefined) return `docker://${home.name}@${remembered.digest}`;
     return engineId === undefined ? undefined : `docker-daemon:${engineId}`;
+  }
+
+  /** A folder or Dockerfile that is not there is told before an hour of builds. */
+  async #check({ image }: Selected): Promise<void> {
+    if (image.source.kind === 'build') await checkContext(this.#system, image);
   }
 
   #make(ctx: Context, selected: Selected, forms: ReadonlyMap<string, Form>): Promise<Form> {

@@ -26,7 +26,7 @@ export class Track {
     this.#report = report;
   }
 
-  /** The last lines that it said. */
+  /** The last lines that it said in the stage that began last. */
   get log(): readonly string[] {
     return this.#log;
   }
@@ -45,6 +45,8 @@ export class Track {
   run<T>(ctx: Context, stage: Stage, gate: Gate, work: (ctx: Context) => Promise<T>): Promise<T> {
     return gate(async () => {
       throwIfAborted(ctx);
+      // What a stage before it said explains no failure of this one.
+      this.#log.splice(0);
       const own = this.context(ctx, stage);
       const started = ctx.clock.monotonic();
       const meter = startTask(own, stage);

@@ -50,7 +50,7 @@ export async function refusal(
     status,
     retryable: PASSING_STATUSES.includes(status),
     ...(afterMs === undefined ? {} : { retryAfterMs: afterMs }),
-    ...hintOf(status, doing.domain),
+    ...hintOf(status, doing.domain, secret?.startsWith('Basic ') === true),
   });
 }
 
@@ -59,11 +59,14 @@ function codeOf(status: number): ErrorCode {
   return status === 404 ? 'NOT_FOUND' : 'REGISTRY';
 }
 
-function hintOf(status: number, domain: string): { readonly hint?: string } {
+function hintOf(status: number, domain: string, hasLogin: boolean): { readonly hint?: string } {
   if (status === 407) return { hint: 'The proxy asks for a login: put it into HTTPS_PROXY.' };
   if (status !== 401 && status !== 403) return {};
   const login = domain === 'docker.io' ? 'docker login' : `docker login ${domain}`;
-  return { hint: `Log in with \`${login}\`, or pass --creds or --authfile.` };
+  if (!hasLogin) return { hint: `Log in with \`${login}\`, or pass --creds or --authfile.` };
+  const state =
+    status === 401 ? 'takes no such user and password' : 'gives this user no such right';
+  return { hint: `The registry ${state}: \`${login}\`, --creds or --authfile give others.` };
 }
 
 /** What came of a body before its end, a cut or the cap. That it broke off is no news beside its status. */

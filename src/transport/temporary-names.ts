@@ -16,6 +16,11 @@ export function temporaryName(system: System): string {
   return `${TEMPORARY}:${system.files.owner.tag}-${system.random(6)}`;
 }
 
+/** Whether a name of the engine is a temporary one, of whatever run. */
+export function isTemporaryName(name: string): boolean {
+  return name.startsWith(`${TEMPORARY}:`);
+}
+
 /** The name under which the layer of a {@link temporaryName} is imported. */
 export function layerName(temporary: string): string {
   return `${temporary}-layer`;

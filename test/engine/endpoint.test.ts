@@ -265,7 +265,7 @@ describe('findEndpoint()', () => {
 
   it.each(HOSTS)('reads the host %s', async (host, endpoint, text) => {
     const found = await findEndpoint(fakeMachine(), { host });
-    expect(found).toEqual({ endpoint, text, origin: '--host' });
+    expect(found).toEqual({ endpoint, text, origin: '--host', context: 'default' });
   });
 
   const REFUSED: readonly (readonly [string, EndpointOptions, Row['files'], Row['env'], RegExp])[] =

@@ -184,6 +184,7 @@ describe('beside each other', () => {
       return `${image.name}=1`;
     };
     await using place = await shipPlace(many(8), { build, system: { cores: 8 } });
+    place.write('Dockerfile', 'FROM scratch\n');
     expect((await place.ship()).outcome).toBe('done');
     expect(begun).toBe(8);
   });
@@ -199,6 +200,7 @@ describe('beside each other', () => {
       return `${image.name}=1`;
     };
     await using place = await shipPlace(many(6), { build });
+    place.write('Dockerfile', 'FROM scratch\n');
     expect((await place.ship({ jobs, until: 'push' })).outcome).toBe('done');
     expect(most).toBe(jobs);
   });
@@ -209,6 +211,7 @@ describe('beside each other', () => {
       return `${image.name}=1`;
     };
     await using place = await shipPlace(many(2), { build });
+    place.write('Dockerfile', 'FROM scratch\n');
     await place.ship();
     const at = (image: string, title: string, type: string) => {
       const begun = place.events.find(

@@ -99,6 +99,45 @@ describe('without a registry', () => {
   });
 });
 
+describe('what a run left that was killed before its names were given', () => {
+  /** Published by a run that ended well, but for its names: only a temporary one holds it. */
+  async function killed(owner: (place: ShipPlace) => string) {
+    const place = await local();
+    const engine = await startFakeEngine();
+    await ship(place, engine);
+    for (const [at, image] of [...engine.images.images.values()].entries()) {
+      image.tags.splice(
+        0,
+        image.tags.length,
+        `shipper-tmp:${owner(place)}-${String(at).repeat(12)}`,
+      );
+    }
+    place.built.splice(0);
+    return { place, engine };
+  }
+
+  it.each([
+    [
+      'dead',
+      (place: ShipPlace) => place.system.files.owner.tag.replace(/-\d+-\d+$/, '-999999-1'),
+      0,
+    ],
+    ['live', (place: ShipPlace) => place.system.files.owner.tag, 2],
+  ])('is used while the sweep takes the name of a %s one', async (_, owner, left) => {
+    const { place, engine } = await killed(owner);
+    await using _place = place;
+    await using _engine = engine;
+    place.write('api/Dockerfile', 'FROM scratch\nCMD ["x"]\n');
+    const report = await ship(place, engine);
+    expect(report.outcome).toBe('done');
+    expect(report.images[0]?.status).toBe('unchanged');
+    expect(place.built).toEqual(['api']);
+    const names = namesIn(engine);
+    expect(names.filter((name) => name.startsWith('shipper-tmp'))).toHaveLength(left);
+    expect(names).toEqual(expect.arrayContaining(['api:latest', 'base:latest', 'base:v1']));
+  });
+});
+
 describe('build', () => {
   it('gives whole names in the engine, and asks no registry', async () => {
     await using place = await local(

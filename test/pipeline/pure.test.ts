@@ -218,6 +218,7 @@ describe('the schedule', () => {
       silent,
       selected,
       {
+        check: async () => undefined,
         make: async (_, { image: { name } }) => {
           if (name === 'base') throw new ShipperError('IO', 'Cannot make it: no');
           return name;
@@ -233,5 +234,29 @@ describe('the schedule', () => {
       ['db', 'ready'],
     ]);
     expect(endings.get('api')).toEqual({ kind: 'not-started', because: 'base' });
+  });
+
+  it('begins nothing where one image is refused at once, unless the rest is to go on', async () => {
+    const made: string[] = [];
+    const work = {
+      check: async ({ image: { name } }: { readonly image: { readonly name: string } }) => {
+        if (name === 'api') throw new ShipperError('USAGE', 'Cannot make it: no');
+      },
+      make: async (
+        _: unknown,
+        { image: { name } }: { readonly image: { readonly name: string } },
+      ) => {
+        made.push(name);
+        return name;
+      },
+      deliver: async (_: unknown, __: unknown, form: string) => form,
+    };
+    const kinds = async (keepGoing: boolean) =>
+      [...(await runImages(silent, selectImages(SHOP), work, keepGoing)).values()].map(
+        ({ kind }) => kind,
+      );
+    expect(await kinds(false)).toEqual(['not-started', 'failed', 'not-started', 'not-started']);
+    expect(made).toEqual([]);
+    expect(await kinds(true)).toEqual(['ready', 'failed', 'ready', 'ready']);
   });
 });

@@ -2,10 +2,11 @@
 // ready.
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ShipperError } from '../../src/core/errors.ts';
 import { putImage, treeIn } from '../support/registry-images.ts';
-import { type ShipPlace, shipPlace } from './ship-place.ts';
+import { type FakeBuild, type ShipPlace, shipPlace } from './ship-place.ts';
 
 const TWO = `
 project: shop
@@ -246,6 +247,92 @@ describe('failures that pass', () => {
     expect((await place.ship()).outcome).toBe('done');
     expect(treeIn(place.its.repository('shop/db'), 'latest')).toBe('d=1 e=2');
   });
+});
+
+describe('what an image is built from', () => {
+  const YAML = `
+registry: REGISTRY/shop
+images:
+  base: { context: ./base }
+  api: { context: ./api, needs: [base] }
+`;
+
+  it('is missed before anything is built', async () => {
+    await using place = await shipPlace(YAML);
+    place.write('base/Dockerfile', 'FROM scratch\n');
+    const { outcome, images } = await place.ship();
+    expect([outcome, ...images.map(({ status }) => status)]).toEqual([
+      ...['failed', 'not-started', 'failed'],
+    ]);
+    expect(images[1]?.error?.message).toMatch(
+      /^Cannot build image "api": its context .*\/api is not there$/,
+    );
+    expect(place.built).toEqual([]);
+    place.write('api/text', '');
+    const { images: next } = await place.ship({ keepGoing: true });
+    expect(next.map(({ status }) => status)).toEqual(['done', 'failed']);
+    expect(next[1]?.error?.message).toMatch(/: there is no Dockerfile .*\/api\/Dockerfile$/);
+  });
+});
+
+describe('the log that a failure is told with', () => {
+  it('is that of its own stage', async () => {
+    const build: FakeBuild = ({ log }) => {
+      log('step 1');
+      return 'a=1 | b=2';
+    };
+    const yaml =
+      'registry: REGISTRY/shop\nimages:\n  api: { context: ., flatten: { max_size: 1KB } }\n';
+    await using place = await shipPlace(yaml, { build });
+    place.write('Dockerfile', 'FROM scratch\n');
+    const { images } = await place.ship();
+    expect(images[0]?.error).toMatchObject({ code: 'POLICY', log: [] });
+  });
+});
+
+describe('caps', () => {
+  const names = Array.from({ length: 6 }, (_, at) => `i${at}`);
+  const lines = names.map((name) => `  ${name}: { context: ./${name} }\n`);
+
+  it.each([1, 3])('of %i hold for builds, flattens and pushes, and are used', async (jobs) => {
+    const building = counter();
+    const stages = { build: counter(), flatten: counter(), push: counter() };
+    const build = async ({ image }: { readonly image: { readonly name: string } }) => {
+      building.change(1);
+      await sleep(40);
+      building.change(-1);
+      return `${image.name}=1 | x=2`;
+    };
+    const yaml = `registry: REGISTRY/many\nimages:\n${lines.join('')}`;
+    await using place = await shipPlace(yaml, { build });
+    for (const name of names) place.write(`${name}/Dockerfile`, `FROM scratch\n# ${name}\n`);
+    place.its.fake.fault('upload.put', { kind: 'slow', chunkBytes: 1, everyMs: 4 }, 100);
+    const running = new Map<string, ReturnType<typeof counter>>();
+    place.onEvent = (event) => {
+      if (event.type === 'task.started') {
+        const stage = stages[event.title as keyof typeof stages];
+        stage?.change(1);
+        if (stage !== undefined) running.set(event.id, stage);
+      }
+      if (event.type === 'task.finished') running.get(event.id)?.change(-1);
+    };
+    expect((await place.ship({ jobs })).outcome).toBe('done');
+    expect([building.most, stages.build.most, stages.push.most]).toEqual([jobs, jobs, jobs]);
+    expect(stages.flatten.most).toBeLessThanOrEqual(jobs);
+    expect(place.built).toHaveLength(names.length);
+  });
+
+  function counter() {
+    let now = 0;
+    const count = {
+      most: 0,
+      change(by: number) {
+        now += by;
+        count.most = Math.max(count.most, now);
+      },
+    };
+    return count;
+  }
 });
 
 describe('the builder', () => {

@@ -127,7 +127,7 @@ describe.each(ENGINE_KINDS)('between shipper and Docker Engine %s', (kind) => {
       run: () => interrupt(),
     } as const;
     await using proxy = await startProxy(engine, fault);
-    const running = startShipper(engine, ['flatten', SOURCE, '-t', 'recipe:struck'], proxy.host);
+    const running = startShipper(engine, ['flatten', SOURCE, '-t', 'recipe:struck'], proxy);
     interrupt = () => running.child.kill('SIGINT');
     expect(await running.ended).toBe(130);
     expect(readdirSync(running.tmpdir)).toEqual([]);
@@ -141,7 +141,7 @@ describe.each(ENGINE_KINDS)('between shipper and Docker Engine %s', (kind) => {
     {
       // The import is done and named; the run dies as the second step begins.
       await using proxy = await startProxy(engine, fault);
-      const running = startShipper(engine, ['flatten', SOURCE, '-t', 'recipe:struck'], proxy.host);
+      const running = startShipper(engine, ['flatten', SOURCE, '-t', 'recipe:struck'], proxy);
       kill = () => running.child.kill('SIGKILL');
       expect(await running.ended).toBe('SIGKILL');
     }

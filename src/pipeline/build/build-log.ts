@@ -130,7 +130,11 @@ function isCause(error: string): boolean {
 /** The command stands in the name of the step already. */
 function exitOf(error: string): string {
   const code = /did not complete successfully: (exit code: .*)$/s.exec(error)?.[1];
-  return tidy(code ?? error);
+  // The reference is BuildKit's own, and says nothing to anybody.
+  return tidy(
+    code ??
+      error.replace(/^failed to (?:calculate checksum|compute cache key)(?: of ref \S+)?: /, ''),
+  );
 }
 
 function withoutFrame(reason: string): string {

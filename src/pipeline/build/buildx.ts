@@ -218,5 +218,8 @@ function failed(image: ProjectImage, log: BuildLog): ShipperError {
   return new ShipperError('BUILD', `Cannot build image ${JSON.stringify(image.name)}: ${reason}`, {
     image: image.name,
     log: lines,
+    ...(/ (?:COPY|ADD) .*: not found$/.test(reason)
+      ? { hint: 'Paths are those in the context, without what .dockerignore leaves out' }
+      : {}),
   });
 }

@@ -10,7 +10,7 @@ import { sweepTemporaryNames } from '../../transport/temporary-names.ts';
 import type { Builder, BuilderOptions } from './builder.ts';
 import { type BuildxOptions, buildxBuilder } from './buildx.ts';
 import { classicBuilder } from './classic.ts';
-import { findBuildx } from './find-buildx.ts';
+import { type FoundBuildx, findBuildx } from './find-buildx.ts';
 
 /** The first engine whose BuildKit takes named contexts. */
 const FIRST_WITH_CONTEXTS = 23;
@@ -55,6 +55,9 @@ async function choose(
     const name = `buildx ${found.version} (builder ${found.builder}, ${found.driver} driver)`;
     return buildxBuilder(system, { media, found, wanted: builder, engine: undefined, name });
   }
+  if (typeof found !== 'string' && builder !== undefined) {
+    await requireOwn(system, media, found, builder);
+  }
   const mustBuildx = kind === 'buildx' || builder !== undefined;
   if (typeof found === 'string' && mustBuildx) throw noBuildx(found, builder);
   const engine = await transports.engine();
@@ -72,6 +75,25 @@ async function choose(
   const hasContexts = Number.parseInt(facts.version, 10) >= FIRST_WITH_CONTEXTS;
   const buildx = inEngine(system, { media, found, wanted: builder }, engine, facts);
   return hasContexts || kind === 'buildx' ? buildx : byParents(buildx, classic);
+}
+
+/** Each docker context is a builder too, which buildx only lets build for who works with that context. */
+async function requireOwn(
+  system: System,
+  media: BuilderOptions,
+  found: FoundBuildx,
+  wanted: string,
+): Promise<void> {
+  const { context, origin } = await findEndpoint(system, media);
+  if (found.builder === context) return;
+  const other = JSON.stringify(found.builder);
+  throw new ShipperError(
+    'UNSUPPORTED',
+    `Cannot build with builder ${JSON.stringify(wanted)} of buildx: it is the engine of docker context ${other}, and this run works with another one (${origin})`,
+    {
+      hint: `Choose that engine with --context ${found.builder}, or another builder: see \`docker buildx ls\``,
+    },
+  );
 }
 
 /** Buildx with the BuildKit of an engine, which exports archives where images lie in containerd's store. */

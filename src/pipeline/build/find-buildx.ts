@@ -58,13 +58,20 @@ export async function findBuildx(
     ...(name === undefined ? [] : ['--builder', name]),
   ]);
   if (typeof inspect === 'string') return inspect;
-  const driver = /^Driver:\s*(\S+)/m.exec(inspect.stdout)?.[1];
+  const driver = fieldOf(inspect.stdout, 'Driver');
   if (inspect.code !== 0 || driver === undefined) {
-    const said = tidy(inspect.stderr.replace(/^ERROR: /, '')) || 'it does not say its driver';
+    const reason = inspect.stderr.replace(/^ERROR: /, '') || fieldOf(inspect.stdout, 'Error');
+    const said = tidy(reason ?? '') || 'it does not say its driver';
     return `docker buildx has no builder that can be used: ${said}`;
   }
-  const builder = /^Name:\s*(\S+)/m.exec(inspect.stdout)?.[1] ?? 'default';
+  const builder = fieldOf(inspect.stdout, 'Name') ?? 'default';
   return { version: number, builder, driver };
+}
+
+/** What is behind a name; undefined where that is nothing. */
+function fieldOf(inspected: string, name: string): string | undefined {
+  const line = inspected.split('\n').find((each) => each.startsWith(`${name}:`));
+  return line?.slice(name.length + 1).trim() || undefined;
 }
 
 /** What it said, or why it could not be run. */

@@ -112,6 +112,12 @@ describe('BuildLog', () => {
     expect(follow(lines).build.failure()).toMatchObject({ reason });
   });
 
+  it('says what is not there without the reference of BuildKit', () => {
+    const error = 'failed to calculate checksum of ref 976f-1be1d::nthgs: "/nothing": not found';
+    const { build } = follow([{ vertexes: [vertex('b', '[1/2] COPY nothing /x', { error })] }]);
+    expect(build.failure().reason).toBe('[1/2] COPY nothing /x: "/nothing": not found');
+  });
+
   it('is silent on what Compose would lack', () => {
     const noise =
       'time="2026-11-26T19:48:35Z" level=warning msg="The \\"Z\\" variable is not set."';

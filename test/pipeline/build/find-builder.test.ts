@@ -103,6 +103,26 @@ describe('findBuilder()', () => {
     });
   });
 
+  it('refuses a builder that is the engine of another context', async () => {
+    const refused = await failureOf(find(buildx(), { builder: 'mine' }, { version: '26.1.5' }));
+    expect(refused).toMatchObject({
+      code: 'UNSUPPORTED',
+      message:
+        'Cannot build with builder "mine" of buildx: it is the engine of docker context "mine", and this run works with another one (--host)',
+      hint: expect.stringContaining('--context mine'),
+    });
+  });
+
+  it('tells why a builder has no driver', async () => {
+    const run: NonNullable<FakeDocker['run']> = (args) =>
+      args.includes('inspect')
+        ? { stdout: 'Name:   mine\nDriver:\nLast Activity: 2026\nError:  it is away\n' }
+        : buildx()(args);
+    expect((await failureOf(find(run, { builder: 'mine' }))).message).toBe(
+      'Cannot build with builder "mine" of buildx: docker buildx has no builder that can be used: it is away',
+    );
+  });
+
   it('refuses where buildx was asked for and is not there', async () => {
     expect(await failureOf(find(NONE, { kind: 'buildx' }))).toMatchObject({
       code: 'UNSUPPORTED',

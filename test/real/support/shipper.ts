@@ -1,8 +1,9 @@
 // The real command line, as built, with a temporary folder of its own that must be empty when it ends.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FlattenReport } from '../../../src/operations/flatten-types.ts';
 import type { Endpoint } from './engines.ts';
@@ -51,16 +52,30 @@ export interface RunningShipper {
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
+/** Options of {@link startShipper}. */
+export interface StartOptions {
+  /** In place of the engine's own socket, for example a proxy's. */
+  readonly host?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Told each line of stderr. */
+  readonly onLine?: (line: string) => void;
+}
+
 /** Starts `shipper ARGS… --host HOST`; its TMPDIR goes with the engine. */
 export function startShipper(
   engine: Endpoint,
   args: readonly string[],
-  host: string = engine.host,
+  { host = engine.host, env: more, onLine }: StartOptions = {},
 ): RunningShipper {
   const tmpdir = mkdtempSync(join(engine.directory, 'tmp-'));
-  const env = { ...engine.env, DOCKER_HOST: undefined, TMPDIR: tmpdir };
+  const env = { ...engine.env, DOCKER_HOST: undefined, TMPDIR: tmpdir, ...more };
   const call = [CLI, ...args, '--host', host];
-  const child = spawn(process.execPath, call, { env, cwd: tmpdir, stdio: 'ignore' });
+  const stderr = onLine === undefined ? 'ignore' : 'pipe';
+  const stdio: StdioOptions = ['ignore', 'ignore', stderr];
+  const child = spawn(process.execPath, call, { env, cwd: tmpdir, stdio });
+  if (child.stderr !== null) {
+    createInterface(child.stderr).on('line', (line) => onLine?.(line));
+  }
   const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
   return { child, tmpdir, ended };
 }
