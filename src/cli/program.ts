@@ -4,6 +4,7 @@ import { restartVerb, startVerb, stopVerb } from './commands/acts.ts';
 import { completionVerb } from './commands/completion.ts';
 import { copyVerb } from './commands/copy.ts';
 import { dockerPluginVerb } from './commands/docker-plugin.ts';
+import { ensureVerb } from './commands/ensure.ts';
 import { execVerb } from './commands/exec.ts';
 import { flattenVerb } from './commands/flatten.ts';
 import { initVerb } from './commands/init.ts';
@@ -49,6 +50,7 @@ const VERBS: readonly Verb[] = [
   startVerb,
   stopVerb,
   restartVerb,
+  ensureVerb,
   logsVerb,
   execVerb,
   waitVerb,

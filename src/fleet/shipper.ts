@@ -8,6 +8,7 @@ import type { System } from '../system/system.ts';
 import { type ActGroupOptions, actOnGroup } from './act-group.ts';
 import type { Acted, ActKind, ActOptions } from './acts.ts';
 import { type Chosen, choiceOf, containersOn, runningOf } from './chosen.ts';
+import type { Ensured } from './ensure.ts';
 import { type FanOut, fanOut, type HostWork, onEach, onHosts, type Told } from './fan-out.ts';
 import type { FleetCall } from './fleet-call.ts';
 import type { FleetContainer } from './fleet-container.ts';
@@ -258,6 +259,21 @@ export class FleetShipper implements AsyncDisposable {
     const { pullServices } = await import('./pull-services.ts');
     const job = { services, home, dryRun: this.#options.dryRun ?? false };
     return pullServices(ctx, this.#parts, spread, job, onResult ?? nobody);
+  }
+
+  /**
+   * Makes sure that services of the environment run: each slot of the release that runs has exactly its container, and it works.
+   * What is missing is made, what was stopped, paused or never started is started, what is unhealthy is restarted, what is of
+   * another image or release is replaced. `NOT_FOUND` where nothing was rolled out, `PARTIAL` where a release is half-way.
+   */
+  async ensure(
+    services: readonly string[] = [],
+    { onResult }: CallOptions<Ensured> = {},
+  ): Promise<GroupResult<Ensured>> {
+    const { ctx, spread, home } = await this.#begin({ services });
+    const { ensure } = await import('./ensure.ts');
+    const job = { services, home, dryRun: this.#options.dryRun ?? false };
+    return ensure(ctx, this.#parts, spread, job, onResult ?? nobody);
   }
 
   /** The same hosts and connections, worked on in another way. Only the first of them is to be disposed of. */

@@ -2,6 +2,7 @@
 
 import type { Failure } from '../core/errors.ts';
 import type { Acted } from '../fleet/acts.ts';
+import type { Ensured } from '../fleet/ensure.ts';
 import type { FleetContainer } from '../fleet/fleet-container.ts';
 import type { HostFailure } from '../fleet/group-result.ts';
 import type { Colours } from './colours.ts';
@@ -103,6 +104,21 @@ export function actedLine(
   const name = colours.bold(safe(nameOf(container)));
   const what = did === 'planned' ? `would ${kind}` : did;
   return `${name} on ${safe(container.host)}: ${did === 'unchanged' ? colours.dim('unchanged') : what}\n`;
+}
+
+/** `api.3 on ssh://s1: was paused, runs now`. */
+export function ensuredLine(
+  { host, service, slot, found, why, did }: Ensured,
+  { colours }: TextOptions,
+): string {
+  const state = why === '' ? found : `${found} (${safe(why)})`;
+  const what =
+    did === 'unchanged'
+      ? colours.dim('runs')
+      : did === 'mended'
+        ? `was ${state}, ${found === 'not wanted' ? 'is stopped' : 'runs'} now`
+        : `is ${state}, would be mended`;
+  return `${colours.bold(safe(`${service}.${slot}`))} on ${safe(host)}: ${what}\n`;
 }
 
 /** `failed: api.3 on ssh://s1: …` with the last lines of its log, and how to mend it. */

@@ -87,6 +87,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
         'start',
         'stop',
         'restart',
+        'ensure',
         'logs',
         'exec',
         'wait',

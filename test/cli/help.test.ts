@@ -23,6 +23,7 @@ const VERBS = [
   'start',
   'stop',
   'restart',
+  'ensure',
   'logs',
   'exec',
   'wait',
