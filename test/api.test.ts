@@ -42,6 +42,7 @@ const TYPES = [
   'AttachCall',
   'Attached',
   'AuditEntry',
+  'BuildCall',
   'BuildChoice',
   'CacheFacts',
   'CallOptions',
@@ -60,11 +61,13 @@ const TYPES = [
   'DeployScope',
   'Difference',
   'Digest',
+  'Ensured',
   'Environment',
   'EnvironmentRequest',
   'ErrorCode',
   'ExecCall',
   'Executed',
+  'FlattenCall',
   'FlattenChoice',
   'FlattenReport',
   'FlattenRequest',
@@ -105,6 +108,7 @@ const TYPES = [
   'PlannedCall',
   'PlannedImage',
   'Platform',
+  'Plight',
   'Problem',
   'Project',
   'ProjectImage',
@@ -158,6 +162,8 @@ const TYPES = [
   'Waited',
   'Warning',
   'WarningCode',
+  'WatchCall',
+  'WatchEvent',
 ];
 
 /** Every name of an export list, as written: `type` before the braces or before the name makes it a type. */

@@ -62,7 +62,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // Computation.
   'node:crypto': /^(?:core|pipeline|registry|system|transport)\//,
   'node:events': /^core\/own-abort\.ts$/,
-  'node:path': /^(?:cli|config|pipeline|system)\//,
+  'node:path': /^(?:cli|config|fleet|pipeline|system)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
   // The certificates that Node trusts, which are a constant.

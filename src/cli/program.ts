@@ -22,6 +22,7 @@ import { tagVerb } from './commands/tag.ts';
 import { unlockVerb } from './commands/unlock.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { waitVerb } from './commands/wait.ts';
+import { watchVerb } from './commands/watch.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
 import { GLOBAL_GROUP, GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
@@ -51,6 +52,7 @@ const VERBS: readonly Verb[] = [
   stopVerb,
   restartVerb,
   ensureVerb,
+  watchVerb,
   logsVerb,
   execVerb,
   waitVerb,

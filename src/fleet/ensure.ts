@@ -50,7 +50,7 @@ export async function ensure(
   parts: FleetParts,
   spread: FanOut,
   { services, home, dryRun }: EnsureJob,
-  told: Told<Ensured>,
+  told: Told<Ensured> = () => undefined,
 ): Promise<GroupResult<Ensured>> {
   const own = requireHome(home, 'make sure of services');
   const names = services.length === 0 ? [] : serviceNames(own, services);

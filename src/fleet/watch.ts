@@ -1,6 +1,6 @@
 // Watches an environment: what stops or turns unhealthy is mended, after a pause that grows with each try, and given up after a
 // limit. Events only say when to look; what is wrong is always what a look shows, so that one that was lost does no harm.
-import { type Context, narrow, note } from '../core/context.ts';
+import { type Context, interruption, narrow, note } from '../core/context.ts';
 import { type Failure, failureOf, isShipperError, messageOf } from '../core/errors.ts';
 import { ownAbort } from '../core/own-abort.ts';
 import type { RolloutHost } from '../rollout/host.ts';
@@ -31,8 +31,7 @@ export interface WatchEvent {
   readonly host: string;
   /** `api.3`; absent where it is about the host. */
   readonly slot?: string;
-  readonly kind:
-    /** Something is wrong with the slot; it is mended after `pauseMs`. */
+  readonly kind: /** Something is wrong with the slot; it is mended after `pauseMs`. */
     | 'ails'
     | 'mended'
     /** A try did not help. */
@@ -89,7 +88,7 @@ export async function watchFleet(
     new HostWatch(ctx, target, spread, common, job, shared).run(),
   );
   await Promise.all(watches);
-  throw ctx.signal.reason;
+  throw interruption(ctx.signal);
 }
 
 /** The newest journal that was seen on any host: one that was away may have an older one. */
@@ -151,7 +150,7 @@ class HostWatch {
       let isFirst = true;
       for (;;) {
         const nextMs = await this.#round(host);
-        if (isFirst) this.#tell({ kind: 'watched', reason: `${this.#slots.size} slots` });
+        if (isFirst) this.#tell({ kind: 'watched', reason: slotCount(this.#slots.size) });
         isFirst = false;
         await this.#rest(nextMs);
       }
@@ -314,6 +313,10 @@ class HostWatch {
 /** What was put aside is meant to be so, and what its engine is restarting is its engine's to restart. */
 function isTrouble({ plight }: SlotLook): boolean {
   return plight !== 'running' && plight !== 'put aside' && plight !== 'restarting';
+}
+
+function slotCount(count: number): string {
+  return count === 1 ? '1 slot' : `${count} slots`;
 }
 
 function reasonOf({ plight, why }: SlotLook): string {

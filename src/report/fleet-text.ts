@@ -5,9 +5,10 @@ import type { Acted } from '../fleet/acts.ts';
 import type { Ensured } from '../fleet/ensure.ts';
 import type { FleetContainer } from '../fleet/fleet-container.ts';
 import type { HostFailure } from '../fleet/group-result.ts';
+import type { WatchEvent } from '../fleet/watch.ts';
 import type { Colours } from './colours.ts';
 import type { TextOptions } from './findings.ts';
-import { type Align, displayWidth, formatMany, formatTable } from './format.ts';
+import { type Align, displayWidth, formatMany, formatSeconds, formatTable } from './format.ts';
 import { failureLines } from './rollout-report.ts';
 import { safe } from './text.ts';
 
@@ -119,6 +120,23 @@ export function ensuredLine(
         ? `was ${state}, ${found === 'not wanted' ? 'is stopped' : 'runs'} now`
         : `is ${state}, would be mended`;
   return `${colours.bold(safe(`${service}.${slot}`))} on ${safe(host)}: ${what}\n`;
+}
+
+/** `12:00:03 api.3 on ssh://s1: stopped (exit code 1), mending in 2 s`. */
+export function watchLine(event: WatchEvent, { colours }: TextOptions): string {
+  const { at, host, slot, kind, reason, tries = 0, pauseMs = 0, error } = event;
+  const place = slot === undefined ? safe(host) : `${colours.bold(safe(slot))} on ${safe(host)}`;
+  const why = safe(reason);
+  const texts: Readonly<Record<WatchEvent['kind'], string>> = {
+    ails: `${colours.yellow(why)}, mending in ${formatSeconds(pauseMs / 1000)}`,
+    mended: `${colours.green('runs')} again, ${why}`,
+    failed: `${colours.red(`try ${tries} failed:`)} ${why}`,
+    'given-up': `${colours.red('given up:')} ${why}`,
+    lost: `${colours.red('no answer:')} ${why}`,
+    watched: `watched, ${why}`,
+  };
+  const log = (error?.log ?? []).map((line) => `  ${colours.dim('|')} ${safe(line)}\n`).join('');
+  return `${colours.dim(at.slice(11, 19))} ${place}: ${texts[kind]}\n${log}`;
 }
 
 /** `failed: api.3 on ssh://s1: …` with the last lines of its log, and how to mend it. */

@@ -88,6 +88,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
         'stop',
         'restart',
         'ensure',
+        'watch',
         'logs',
         'exec',
         'wait',

@@ -24,6 +24,7 @@ const VERBS = [
   'stop',
   'restart',
   'ensure',
+  'watch',
   'logs',
   'exec',
   'wait',
