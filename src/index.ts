@@ -20,7 +20,13 @@ export type { MergePolicy, Warning, WarningCode } from './flatten/policy.ts';
 export type { RemovedFile, RemovedSummary } from './flatten/removed.ts';
 export type { Acted, ActOptions } from './fleet/acts.ts';
 export type { Chosen } from './fleet/chosen.ts';
-export type { FleetContainer, OwnedBy } from './fleet/fleet-container.ts';
+export type { Ensured } from './fleet/ensure.ts';
+export type {
+  FleetContainer,
+  FleetImage,
+  InspectedContainer,
+  OwnedBy,
+} from './fleet/fleet-container.ts';
 export {
   GroupResult,
   type HostFailure,
@@ -30,19 +36,23 @@ export {
 } from './fleet/group-result.ts';
 export type { Logged } from './fleet/logs.ts';
 export type { Attached, Executed, FleetLine, TakeLines, Waited } from './fleet/output.ts';
+export type { Plight } from './fleet/plight.ts';
 export type { Ran } from './fleet/run.ts';
 export type { RunOptions } from './fleet/run-spec.ts';
 export type { ContainerFilter, Pattern } from './fleet/selection.ts';
-export type { FleetImage, InspectedContainer } from './fleet/shipper.ts';
 export type {
   AttachCall,
+  BuildCall,
   CallOptions,
   ExecCall,
+  FlattenCall,
   LogsCall,
   RunCall,
   ShipperOptions,
+  WatchCall,
 } from './fleet/shipper-options.ts';
 export type { HostAddress } from './fleet/targets.ts';
+export type { WatchEvent } from './fleet/watch.ts';
 export type { Platform } from './image/image.ts';
 export {
   copy,

@@ -50,6 +50,7 @@ const TYPES = [
   'AttachCall',
   'Attached',
   'AuditEntry',
+  'BuildCall',
   'BuildChoice',
   'CacheFacts',
   'CallOptions',
@@ -69,11 +70,13 @@ const TYPES = [
   'DeployScope',
   'Difference',
   'Digest',
+  'Ensured',
   'Environment',
   'EnvironmentRequest',
   'ErrorCode',
   'ExecCall',
   'Executed',
+  'FlattenCall',
   'FlattenChoice',
   'FlattenReport',
   'FlattenRequest',
@@ -119,6 +122,7 @@ const TYPES = [
   'PlannedCall',
   'PlannedImage',
   'Platform',
+  'Plight',
   'PositionalSettings',
   'Problem',
   'Project',
@@ -176,6 +180,8 @@ const TYPES = [
   'Waited',
   'Warning',
   'WarningCode',
+  'WatchCall',
+  'WatchEvent',
 ];
 
 /** Every name of an export list, as written: `type` before the braces or before the name makes it a type. */

@@ -67,7 +67,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'node:async_hooks': /^tasks\/task\.ts$/,
   'node:crypto': /^(?:core|pipeline|registry|system|transport)\//,
   'node:events': /^core\/own-abort\.ts$/,
-  'node:path': /^(?:cli|config|pipeline|system|tasks)\//,
+  'node:path': /^(?:cli|config|fleet|pipeline|system|tasks)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,
   // The certificates that Node trusts, which are a constant.

@@ -4,6 +4,7 @@ import { restartVerb, startVerb, stopVerb } from './commands/acts.ts';
 import { completionVerb } from './commands/completion.ts';
 import { copyVerb } from './commands/copy.ts';
 import { dockerPluginVerb } from './commands/docker-plugin.ts';
+import { ensureVerb } from './commands/ensure.ts';
 import { execVerb } from './commands/exec.ts';
 import { flattenVerb } from './commands/flatten.ts';
 import { initVerb } from './commands/init.ts';
@@ -21,6 +22,7 @@ import { tagVerb } from './commands/tag.ts';
 import { unlockVerb } from './commands/unlock.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { waitVerb } from './commands/wait.ts';
+import { watchVerb } from './commands/watch.ts';
 import { complaintOf, unknownCommand } from './complaint.ts';
 import { type ProgramShape, shapeOf } from './completion/shape.ts';
 import { GLOBAL_GROUP, GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
@@ -51,6 +53,8 @@ const VERBS: readonly Verb[] = [
   startVerb,
   stopVerb,
   restartVerb,
+  ensureVerb,
+  watchVerb,
   logsVerb,
   execVerb,
   waitVerb,

@@ -7,7 +7,7 @@ export function buildQuery(
   options: BuildImageOptions,
   isPodman: boolean,
 ): Readonly<Record<string, string | readonly string[]>> {
-  const { target, network, platform, shmSizeBytes } = options;
+  const { target, network, platform, shmSizeBytes, remote } = options;
   const ulimits = (options.ulimits ?? []).map(({ name, soft, hard }) => ({
     Name: name,
     Soft: soft,
@@ -28,6 +28,7 @@ export function buildQuery(
     ...(target === undefined ? {} : { target }),
     ...(network === undefined ? {} : { networkmode: network }),
     ...(platform === undefined ? {} : { platform }),
+    ...(remote === undefined ? {} : { remote }),
     ...(shmSizeBytes === undefined ? {} : { shmsize: String(shmSizeBytes) }),
     ...hosts(options.extraHosts ?? [], isPodman),
   };

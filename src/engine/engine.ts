@@ -75,6 +75,8 @@ export interface BuildImageOptions {
   readonly cacheFrom?: readonly string[];
   /** `os/architecture[/variant]`. */
   readonly platform?: string;
+  /** A context that the engine fetches: a git repository, a Dockerfile or a tar by http. The body is to be empty then. */
+  readonly remote?: string;
   /** Credentials for base images, by registry: the `X-Registry-Config` of the API. */
   readonly logins?: Readonly<Record<string, EngineLogin>>;
   /** Takes a line of the build's own output. */

@@ -17,6 +17,8 @@ export interface FanOut {
   readonly timeoutMs: number | undefined;
   /** An engine may do nothing for so long while it is waited for. */
   readonly patienceMs: number;
+  /** Only the hosts of these names. Default all. */
+  readonly only?: (name: string) => boolean;
 }
 
 /** Takes a result as soon as it is there, while others are still at work. */
@@ -35,12 +37,13 @@ export type HostWork<T> = (
  */
 export async function fanOut<T>(
   ctx: Context,
-  { targets, parallel, timeoutMs, patienceMs }: FanOut,
+  { targets, parallel, timeoutMs, patienceMs, only = () => true }: FanOut,
   what: string,
   work: HostWork<T>,
   told: Told<T> = () => undefined,
 ): Promise<GroupResult<T>> {
   expectListeners(ctx.signal);
+  const meant = targets.list.filter(({ name }) => only(name));
   const found = new Map<Target, readonly HostResult<T>[]>();
   const run = async (target: Target) => {
     const inside = narrow(ctx, { host: target.name });
@@ -60,13 +63,13 @@ export async function fanOut<T>(
     }
   };
   await runAll(
-    targets.list.map((target) => () => run(target)),
+    meant.map((target) => () => run(target)),
     parallel,
   );
   if (ctx.signal.aborted) throw interruption(ctx.signal);
   return new GroupResult(
-    targets.list.flatMap((target) => found.get(target) ?? []),
-    targets.list.map(({ name }) => name),
+    meant.flatMap((target) => found.get(target) ?? []),
+    meant.map(({ name }) => name),
   );
 }
 

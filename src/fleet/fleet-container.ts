@@ -1,5 +1,11 @@
 // A container as the fleet sees it: what its engine lists, whose it is, and where. Pure.
-import type { ContainerStatus, ListedContainer, PublishedPort } from '../engine/containers.ts';
+import type {
+  ContainerStatus,
+  EngineContainer,
+  ListedContainer,
+  ListedImage,
+  PublishedPort,
+} from '../engine/containers.ts';
 import { LABELS } from '../rollout/labels.ts';
 
 /** A container on one of the hosts. JSON-able. */
@@ -24,6 +30,16 @@ export interface FleetContainer {
   readonly labels: Readonly<Record<string, string>>;
   /** The environment that owns it, with what it is there; absent for what shipper did not make. */
   readonly owned?: OwnedBy;
+}
+
+/** A container as its engine has it, and on which host. */
+export interface InspectedContainer extends EngineContainer {
+  readonly host: string;
+}
+
+/** An image on one of the hosts. JSON-able. */
+export interface FleetImage extends ListedImage {
+  readonly host: string;
 }
 
 /** Whose a container is. */

@@ -1,6 +1,7 @@
 // The log of one container from where it was left: a connection that breaks is opened again, and no line is lost or told twice.
 import { type Context, note } from '../core/context.ts';
 import { isShipperError, messageOf } from '../core/errors.ts';
+import type { Clock } from '../core/events.ts';
 import { given } from '../core/given.ts';
 import type { RolloutHost } from '../rollout/host.ts';
 import { troubleOf } from '../rollout/host.ts';
@@ -16,6 +17,12 @@ export interface LogRequest {
   readonly tail?: number;
   /** Only what is newer: seconds since the epoch, by the host's clock. */
   readonly sinceSeconds?: number;
+}
+
+/** A time, or milliseconds before now, as a log is asked for it. */
+export function sinceSeconds(clock: Clock, since: Date | number | undefined): number | undefined {
+  if (since === undefined) return undefined;
+  return (typeof since === 'number' ? clock.now() - since : since.getTime()) / 1000;
 }
 
 /** Where a log was left. */

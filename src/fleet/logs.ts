@@ -43,7 +43,7 @@ export async function readLogs(
   ctx: Context,
   spread: FanOut,
   job: LogJob,
-  told: Told<Logged>,
+  told: Told<Logged> = () => undefined,
 ): Promise<GroupResult<Logged>> {
   const stop = ownAbort(ctx.signal);
   const inside = { ...ctx, signal: stop.signal };

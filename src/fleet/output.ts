@@ -3,7 +3,7 @@ import type { Context } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import type { ExecSpec, LogLine } from '../engine/containers.ts';
 import type { RolloutHost } from '../rollout/host.ts';
-import type { FleetContainer } from './fleet-container.ts';
+import type { FleetContainer, InspectedContainer } from './fleet-container.ts';
 
 /** A line that a container wrote, and which. JSON-able. */
 export interface FleetLine {
@@ -34,8 +34,9 @@ export async function execIn(
   host: RolloutHost,
   container: FleetContainer,
   spec: ExecSpec,
-  take: TakeLines | undefined,
+  { take, dryRun }: { readonly take: TakeLines | undefined; readonly dryRun: boolean },
 ): Promise<Executed> {
+  if (dryRun) return { container, exitCode: 0, lines: [] };
   const lines: LogLine[] = [];
   const keep = (line: LogLine) => {
     lines.push(line);
@@ -45,6 +46,18 @@ export async function execIn(
     take === undefined ? keep(line) : take([{ container, ...line, time: '' }]),
   );
   return { container, exitCode, lines };
+}
+
+/** A container as its engine has it. `NOT_FOUND` where it is gone. */
+export async function inspectIn(
+  ctx: Context,
+  { name: host, engine }: RolloutHost,
+  { id, name }: FleetContainer,
+): Promise<InspectedContainer> {
+  const seen = await engine.containers.inspect(ctx, id);
+  if (seen !== undefined) return { host, ...seen };
+  const message = `Cannot inspect ${name} on ${host}: it is not there any more`;
+  throw new ShipperError('NOT_FOUND', message, { host });
 }
 
 /** How a container ended. JSON-able. */

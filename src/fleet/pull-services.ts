@@ -23,7 +23,7 @@ export async function pullServices(
   parts: FleetParts,
   spread: FanOut,
   { services, home, dryRun }: PullJob,
-  told: Told<readonly string[]>,
+  told?: Told<readonly string[]>,
 ): Promise<GroupResult<readonly string[]>> {
   const own = requireHome(home, 'pull images of services');
   const rollout = await parts.rollout();

@@ -1,4 +1,5 @@
 // What the fleet works with outside of tests.
+import { given } from '../core/given.ts';
 import { connectEngine } from '../engine/client.ts';
 import { findEndpoint } from '../engine/endpoint.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
@@ -7,8 +8,10 @@ import type { FleetParts } from './fleet-parts.ts';
 
 /** The real parts. `version` is that of shipper; `media` says how registries are reached. */
 export function realFleetParts(system: System, version: string, media: MediaOptions): FleetParts {
+  const { creds, authfile, insecure, mirrors } = media;
   return {
     system,
+    media: given({ creds, authfile, insecure, mirrors }),
     async connect({ kind, address }, patienceMs) {
       const options = kind === 'context' ? { context: address } : { host: address };
       const { endpoint } = await findEndpoint(system, options);
@@ -17,7 +20,7 @@ export function realFleetParts(system: System, version: string, media: MediaOpti
     async usual() {
       const { endpoint, text } = await findEndpoint(system);
       const connect = async (idleMs: number) => connectEngine(endpoint, system, { idleMs });
-      return { name: text, connect };
+      return { name: text, place: {}, connect };
     },
     async login(ctx, image) {
       const { loginsFor } = await import('../transport/engine-logins.ts');

@@ -1,10 +1,15 @@
 // Runs a container on a host: made, started and, where that is asked, watched to its end; or only where no such one runs.
 import type { Context } from '../core/context.ts';
 import { isShipperError, ShipperError } from '../core/errors.ts';
+import { given } from '../core/given.ts';
 import type { ContainerSpec } from '../engine/containers.ts';
 import type { EngineLogin } from '../engine/engine.ts';
 import type { RolloutHost } from '../rollout/host.ts';
 import { type FleetContainer, fleetContainer, isAlive, RUN_LABEL } from './fleet-container.ts';
+import type { FleetParts } from './fleet-parts.ts';
+import { runSpec } from './run-spec.ts';
+import { commandText, isChosen } from './selection.ts';
+import type { RunCall } from './shipper-options.ts';
 
 /** A container that was run. JSON-able. */
 export interface Ran {
@@ -28,13 +33,13 @@ export interface RunJob {
 }
 
 /** By the hash of what it was run with. */
-export function sameRun(spec: ContainerSpec): Once {
+function sameRun(spec: ContainerSpec): Once {
   const hash = spec.Labels[RUN_LABEL];
   return (container) => isAlive(container) && container.labels[RUN_LABEL] === hash;
 }
 
 /** The running container that `once` means; undefined where there is none. */
-export async function running(
+async function running(
   ctx: Context,
   host: RolloutHost,
   once: Once | undefined,
@@ -50,7 +55,7 @@ export async function running(
  * Makes and starts it. Its image is pulled where the host lacks it. A container that does not start is removed again, and one
  * of the same name is a `CONFLICT`.
  */
-export async function runOn(ctx: Context, host: RolloutHost, job: RunJob): Promise<Ran> {
+async function runOn(ctx: Context, host: RolloutHost, job: RunJob): Promise<Ran> {
   const found = await running(ctx, host, job.once);
   if (found !== undefined) return { container: found, did: 'found' };
   const id = await create(ctx, host, job);
@@ -100,6 +105,34 @@ export async function listedOne(
 
 function labelsOf({ Labels }: ContainerSpec): readonly string[] {
   return Object.entries(Labels).map(([key, value]) => `${key}=${value}`);
+}
+
+/** What `run` of class Shipper does on one host. `USAGE` for what is no run. */
+export function runWork(
+  image: string,
+  command: readonly string[],
+  options: RunCall,
+  { system, login }: Pick<FleetParts, 'system' | 'login'>,
+  dryRun: boolean,
+): (ctx: Context, host: RolloutHost) => Promise<Ran> {
+  const spec = runSpec(image, command, options);
+  const name = options.name ?? runName(image, system.random(3));
+  const once = onceOf(options.once, sameRun(spec));
+  const job = { name, spec, login, ...given({ once }) };
+  return async (ctx, host) => {
+    if (!dryRun) return runOn(ctx, host, job);
+    const there = await running(ctx, host, once);
+    if (there !== undefined) return { container: there, did: 'found' };
+    return { container: await listedOne(ctx, host, '', job), did: 'planned' };
+  };
+}
+
+function onceOf(once: RunCall['once'], same: Once): Once | undefined {
+  if (once === undefined || once === false) return undefined;
+  if (once === true) return same;
+  const { image, command } = once;
+  const words = command === undefined ? undefined : commandText(command);
+  return (container) => isChosen(container, given({ image, command: words }));
 }
 
 /** A name for one that has none: what it is of, and at random. */

@@ -1,12 +1,14 @@
 // What class Shipper is made with, and what its calls take.
 import type { Report } from '../core/events.ts';
-import type { MediaOptions } from '../operations/flatten-types.ts';
+import type { FlattenRequest, MediaOptions } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
 import type { Told } from './fan-out.ts';
 import type { TakeLines } from './output.ts';
 import type { RunOptions } from './run-spec.ts';
 import type { Pattern } from './selection.ts';
 import type { TargetRequest } from './targets.ts';
+import type { WatchEvent } from './watch.ts';
+import type { WatchRules } from './watch-slot.ts';
 
 /** Which hosts are meant, and how they are worked on; all optional. */
 export interface ShipperOptions
@@ -46,6 +48,35 @@ export interface RunCall extends RunOptions {
     | { readonly image?: Pattern; readonly command?: Pattern | readonly string[] };
 }
 
+/** Of `build`: what is built, of a folder, of a text, or of what the engine fetches itself. */
+export interface BuildCall {
+  /** The context: a folder of this machine, or `http://`, `https://`, `git://`, `github.com/…`, which each engine fetches. */
+  readonly path?: string;
+  /** A Dockerfile as text, in place of the one in `path`. */
+  readonly dockerfileText?: string;
+  /** The Dockerfile, relative to `path`. Default `Dockerfile`. */
+  readonly dockerfile?: string;
+  /** Name of the image, with a tag or `latest`. */
+  readonly tag: string;
+  readonly args?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly target?: string;
+  /** Default false. */
+  readonly noCache?: boolean;
+  /** Ask registries for newer base images. Default false. */
+  readonly pull?: boolean;
+  /** `os/architecture[/variant]`. */
+  readonly platform?: string;
+  /** Takes a line of the build's own output. Default: it is told as progress. */
+  readonly onLog?: (host: string, line: string) => void;
+}
+
+/** Of `flatten`: choices of the library's `flatten`, without those of places. */
+export type FlattenCall = Omit<
+  FlattenRequest,
+  keyof MediaOptions | 'source' | 'outputs' | 'dryRun' | 'spool' | 'cache'
+>;
+
 /** Of `exec`. */
 export interface ExecCall {
   readonly user?: string;
@@ -60,6 +91,13 @@ export interface AttachCall {
   /** Ends with a line in which this is found. Default: with the container. */
   readonly stopLine?: string | RegExp;
   readonly onLines?: TakeLines;
+}
+
+/** Of `watch`. */
+export interface WatchCall extends Partial<WatchRules> {
+  /** Services and groups. Default all. */
+  readonly services?: readonly string[];
+  readonly onEvent: (event: WatchEvent) => void;
 }
 
 /** Of `logs`. */

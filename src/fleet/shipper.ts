@@ -1,50 +1,48 @@
 // Work on the containers of many hosts at once: the class that programs, tasks and the commands of the fleet stand on.
 import type { Context } from '../core/context.ts';
-import { ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
-import type { ContainerSpec, EngineContainer, ListedImage } from '../engine/containers.ts';
+import type { ContainerSpec } from '../engine/containers.ts';
+import type { CopyReport } from '../operations/copy-types.ts';
+import type { FlattenReport } from '../operations/flatten-types.ts';
 import type { RolloutHost } from '../rollout/host.ts';
-import type { System } from '../system/system.ts';
+import type { PruneReport } from '../rollout/prune.ts';
 import { type ActGroupOptions, actOnGroup } from './act-group.ts';
 import type { Acted, ActKind, ActOptions } from './acts.ts';
 import { type Chosen, choiceOf, containersOn, runningOf } from './chosen.ts';
+import type { Ensured } from './ensure.ts';
 import { type FanOut, fanOut, type HostWork, onEach, onHosts, type Told } from './fan-out.ts';
 import type { FleetCall } from './fleet-call.ts';
-import type { FleetContainer } from './fleet-container.ts';
+import type { FleetContainer, FleetImage, InspectedContainer } from './fleet-container.ts';
 import type { FleetParts } from './fleet-parts.ts';
 import type { GroupResult } from './group-result.ts';
+import { LateTargets } from './late-targets.ts';
+import { sinceSeconds } from './log-reader.ts';
 import { type Logged, readLogs } from './logs.ts';
 import {
   type Attached,
   type Executed,
   execIn,
+  inspectIn,
   listenTo,
   requireCommand,
   type Waited,
   waitFor,
 } from './output.ts';
-import { create, listedOne, type Once, type Ran, runName, running, runOn, sameRun } from './run.ts';
-import { runSpec } from './run-spec.ts';
-import { type ContainerFilter, commandText, currentOnes, isChosen } from './selection.ts';
+import { create, listedOne, type Ran, runName, runWork } from './run.ts';
+import { type ContainerFilter, currentOnes } from './selection.ts';
 import type {
   AttachCall,
+  BuildCall,
   CallOptions,
   ExecCall,
+  FlattenCall,
   LogsCall,
   RunCall,
   ShipperOptions,
+  WatchCall,
 } from './shipper-options.ts';
-import { type Home, openTargets, PATIENCE_MS, type Targets } from './targets.ts';
-
-/** An image on one of the hosts. JSON-able. */
-export interface FleetImage extends ListedImage {
-  readonly host: string;
-}
-
-/** A container as its engine has it, and on which host. */
-export interface InspectedContainer extends EngineContainer {
-  readonly host: string;
-}
+import { type Home, PATIENCE_MS } from './targets.ts';
+import { WATCH_RULES } from './watch-slot.ts';
 
 /** As `connectFleet`: an sshd drops more. */
 const HOSTS_AT_ONCE = 30;
@@ -57,26 +55,22 @@ const HOSTS_AT_ONCE = 30;
 export class FleetShipper implements AsyncDisposable {
   readonly #options: ShipperOptions;
   readonly #parts: FleetParts;
-  readonly #targets: { opened?: Promise<Targets> };
+  readonly #targets: LateTargets;
 
-  constructor(
-    options: ShipperOptions,
-    parts: FleetParts,
-    targets: { opened?: Promise<Targets> } = {},
-  ) {
+  constructor(options: ShipperOptions, parts: FleetParts, targets?: LateTargets) {
     this.#options = options;
     this.#parts = parts;
-    this.#targets = targets;
+    this.#targets = targets ?? new LateTargets(parts, options);
   }
 
   /** Names of the hosts that are meant, as they were called. */
   async hosts(): Promise<readonly string[]> {
-    return (await this.#open()).list.map(({ name }) => name);
+    return (await this.#targets.open(this.#context())).list.map(({ name }) => name);
   }
 
   /** The project and environment that are meant; undefined where hosts are meant by themselves. */
   async environment(): Promise<Home['scope'] | undefined> {
-    return (await this.#open()).home?.scope;
+    return (await this.#targets.open(this.#context())).home?.scope;
   }
 
   /** The containers that are meant, in any state, by service, slot and name. */
@@ -94,12 +88,11 @@ export class FleetShipper implements AsyncDisposable {
     { labels = [] }: { readonly labels?: readonly string[] } = {},
     { onResult }: CallOptions<readonly FleetImage[]> = {},
   ): Promise<GroupResult<readonly FleetImage[]>> {
-    const { ctx, spread } = await this.#begin({});
     const work = async (inside: Context, host: RolloutHost) => {
       const images = await host.engine.containers.listImages(inside, labels);
       return images.map((image) => ({ host: host.name, ...image }));
     };
-    return onHosts(ctx, spread, 'list the images', work, onResult);
+    return this.#onHosts('list the images', work, onResult);
   }
 
   /** Each container as its engine has it. `NOT_FOUND` of one that is gone. */
@@ -107,12 +100,7 @@ export class FleetShipper implements AsyncDisposable {
     chosen: Chosen = {},
     { onResult }: CallOptions<InspectedContainer> = {},
   ): Promise<GroupResult<InspectedContainer>> {
-    return this.#each(chosen, 'inspect', onResult, async (inside, host, container) => {
-      const { id } = container;
-      const seen = await host.engine.containers.inspect(inside, id);
-      if (seen !== undefined) return { host: host.name, ...seen };
-      throw gone(host.name, container.name);
-    });
+    return this.#each(chosen, 'inspect', onResult, inspectIn);
   }
 
   /** Makes a container of the Engine's own specification on every host, without starting it. */
@@ -120,13 +108,12 @@ export class FleetShipper implements AsyncDisposable {
     spec: ContainerSpec | Omit<ContainerSpec, 'Labels'>,
     { name, onResult }: CallOptions<FleetContainer> & { readonly name?: string } = {},
   ): Promise<GroupResult<FleetContainer>> {
-    const { ctx, spread } = await this.#begin({});
     const whole = { Labels: {}, ...spec } as ContainerSpec;
-    const own = name ?? runName(whole.Image, this.#system.random(3));
+    const own = name ?? runName(whole.Image, this.#parts.system.random(3));
     const job = { name: own, spec: whole, login: this.#parts.login };
     const work = async (inside: Context, host: RolloutHost) =>
       listedOne(inside, host, await create(inside, host, job), job);
-    return onHosts(ctx, spread, `create ${own}`, work, onResult);
+    return this.#onHosts(`create ${own}`, work, onResult);
   }
 
   /**
@@ -138,19 +125,8 @@ export class FleetShipper implements AsyncDisposable {
     command: readonly string[] = [],
     options: RunCall & CallOptions<Ran> = {},
   ): Promise<GroupResult<Ran>> {
-    const { once, name, onResult } = options;
-    const spec = runSpec(image, command, options);
-    const own = name ?? runName(image, this.#system.random(3));
-    const found = onceOf(once, sameRun(spec));
-    const job = { name: own, spec, login: this.#parts.login, ...given({ once: found }) };
-    const { ctx, spread } = await this.#begin({});
-    const work = async (inside: Context, host: RolloutHost): Promise<Ran> => {
-      if (this.#options.dryRun !== true) return runOn(inside, host, job);
-      const there = await running(inside, host, found);
-      if (there !== undefined) return { container: there, did: 'found' };
-      return { container: await listedOne(inside, host, '', job), did: 'planned' };
-    };
-    return onHosts(ctx, spread, `run ${image}`, work, onResult);
+    const work = runWork(image, command, options, this.#parts, this.#dryRun);
+    return this.#onHosts(`run ${image}`, work, options.onResult);
   }
 
   /** Starts containers: of each slot the one that is wanted there, else the newest. Paused ones go on. */
@@ -197,15 +173,8 @@ export class FleetShipper implements AsyncDisposable {
     { onLines, onResult, ...more }: ExecCall & CallOptions<Executed> = {},
   ): Promise<GroupResult<Executed>> {
     const spec = { command: requireCommand(command), ...more };
-    const runs = runningOf(chosen);
-    if (this.#options.dryRun === true) {
-      const plan = async (_: Context, __: RolloutHost, container: FleetContainer) => ({
-        ...{ container, exitCode: 0, lines: [] },
-      });
-      return this.#each(runs, 'exec', onResult, plan);
-    }
-    return this.#each(runs, 'exec', onResult, (inside, host, container) =>
-      execIn(inside, host, container, spec, onLines),
+    return this.#each(runningOf(chosen), 'exec in', onResult, (inside, host, container) =>
+      execIn(inside, host, container, spec, { take: onLines, dryRun: this.#dryRun }),
     );
   }
 
@@ -225,10 +194,8 @@ export class FleetShipper implements AsyncDisposable {
     { follow, tail, since, onLines, onResult }: LogsCall & CallOptions<Logged>,
   ): Promise<GroupResult<Logged>> {
     const { ctx, spread, home, choice } = await this.#begin(chosen);
-    const sinceMs = typeof since === 'number' ? ctx.clock.now() - since : since?.getTime();
-    const sinceSeconds = sinceMs === undefined ? undefined : sinceMs / 1000;
-    const request = given({ follow, tail, sinceSeconds });
-    return readLogs(ctx, spread, { choice, home, request, take: onLines }, onResult ?? nobody);
+    const request = given({ follow, tail, sinceSeconds: sinceSeconds(ctx.clock, since) });
+    return readLogs(ctx, spread, { choice, home, request, take: onLines }, onResult);
   }
 
   /** Pulls an image by its name on every host, with the credentials of this machine. */
@@ -236,14 +203,13 @@ export class FleetShipper implements AsyncDisposable {
     reference: string,
     { onResult }: CallOptions<string> = {},
   ): Promise<GroupResult<string>> {
-    const { ctx, spread } = await this.#begin({});
     const work = async (inside: Context, { engine }: RolloutHost) => {
       if (this.#options.dryRun === true) return reference;
       const login = await this.#parts.login(inside, reference);
       await engine.containers.pull(inside, reference, given({ login }));
       return reference;
     };
-    return onHosts(ctx, spread, `pull ${reference}`, work, onResult);
+    return this.#onHosts(`pull ${reference}`, work, onResult);
   }
 
   /**
@@ -256,8 +222,103 @@ export class FleetShipper implements AsyncDisposable {
   ): Promise<GroupResult<readonly string[]>> {
     const { ctx, spread, home } = await this.#begin({ services });
     const { pullServices } = await import('./pull-services.ts');
-    const job = { services, home, dryRun: this.#options.dryRun ?? false };
-    return pullServices(ctx, this.#parts, spread, job, onResult ?? nobody);
+    const job = { services, home, dryRun: this.#dryRun };
+    return pullServices(ctx, this.#parts, spread, job, onResult);
+  }
+
+  /** Builds an image on every host with its engine's classic builder. A result is the id of the image. */
+  async build(
+    job: BuildCall,
+    { onResult }: CallOptions<string> = {},
+  ): Promise<GroupResult<string>> {
+    const call = await this.#begin({});
+    const { buildOnHosts } = await import('./build.ts');
+    return buildOnHosts(call, this.#parts, job, this.#dryRun, onResult);
+  }
+
+  /** Gives an image another name on every host. A result is that name. */
+  async tag(
+    source: string,
+    name: string,
+    { onResult }: CallOptions<string> = {},
+  ): Promise<GroupResult<string>> {
+    const work = async (inside: Context, { engine }: RolloutHost) => {
+      if (!this.#dryRun) await engine.tagImage(inside, source, name);
+      return name;
+    };
+    return this.#onHosts(`tag ${source}`, work, onResult);
+  }
+
+  /** Pushes an image that every host has, through this machine, with its credentials. */
+  async push(
+    reference: string,
+    { onResult }: CallOptions<CopyReport> = {},
+  ): Promise<GroupResult<CopyReport>> {
+    const { pushFromHosts } = await import('./flat-images.ts');
+    return pushFromHosts(
+      await this.#begin({}),
+      this.#parts,
+      { reference, dryRun: this.#dryRun },
+      onResult,
+    );
+  }
+
+  /** Merges the layers of an image on every host into one, as {@link flatten} does, and keeps it there. */
+  async flatten(
+    source: string,
+    { onResult, ...request }: FlattenCall & CallOptions<FlattenReport> = {},
+  ): Promise<GroupResult<FlattenReport>> {
+    const { flattenOnHosts } = await import('./flat-images.ts');
+    const job = { ...request, source, dryRun: this.#dryRun };
+    return flattenOnHosts(await this.#begin({}), this.#parts, job, onResult);
+  }
+
+  /** Removes names of images (or an image by its id) from every host; nothing is forced. A result is the name. */
+  async removeImage(
+    name: string,
+    { onResult }: CallOptions<string> = {},
+  ): Promise<GroupResult<string>> {
+    const work = async (inside: Context, { engine }: RolloutHost) => {
+      if (!this.#dryRun) await engine.removeImage(inside, name);
+      return name;
+    };
+    return this.#onHosts(`remove image ${name}`, work, onResult);
+  }
+
+  /**
+   * Removes what releases of the environment that are kept do not need, as `shipper prune` does: under the lock of all hosts,
+   * which must all be there. `USAGE` without an environment.
+   */
+  async prune(): Promise<PruneReport> {
+    const { ctx, home } = await this.#begin({});
+    const { pruneFleet } = await import('./prune-fleet.ts');
+    return pruneFleet(ctx, this.#parts, home, this.#options);
+  }
+
+  /**
+   * Makes sure that services of the environment run: each slot of the release that runs has exactly its container, and it works.
+   * What is missing is made, what was stopped, paused or never started is started, what is unhealthy is restarted, what is of
+   * another image or release is replaced. `NOT_FOUND` where nothing was rolled out, `PARTIAL` where a release is half-way.
+   */
+  async ensure(
+    services: readonly string[] = [],
+    { onResult }: CallOptions<Ensured> = {},
+  ): Promise<GroupResult<Ensured>> {
+    const { ctx, spread, home } = await this.#begin({ services });
+    const { ensure } = await import('./ensure.ts');
+    const job = { services, home, dryRun: this.#dryRun };
+    return ensure(ctx, this.#parts, spread, job, onResult);
+  }
+
+  /**
+   * Watches services of the environment until it is cancelled: what stops or turns unhealthy is mended as by `ensure`, after a
+   * pause that doubles with each try, and given up after `limit` tries in a row. What was stopped by `stop` is left alone.
+   */
+  async watch({ services = [], onEvent, ...rules }: WatchCall): Promise<never> {
+    const { ctx, spread, home } = await this.#begin({ services });
+    const { watchFleet } = await import('./watch.ts');
+    const job = { services, home, rules: { ...WATCH_RULES, ...rules }, tell: onEvent };
+    return watchFleet(ctx, this.#parts, spread, job);
   }
 
   /** The same hosts and connections, worked on in another way. Only the first of them is to be disposed of. */
@@ -267,40 +328,34 @@ export class FleetShipper implements AsyncDisposable {
     return new FleetShipper({ ...this.#options, ...options }, this.#parts, this.#targets);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const { opened } = this.#targets;
-    if (opened === undefined) return;
-    // What could not be opened was told by the call that wanted it.
-    const targets = await opened.catch(() => undefined);
-    await targets?.[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#targets[Symbol.asyncDispose]();
   }
 
-  get #system(): System {
-    return this.#parts.system;
+  get #dryRun(): boolean {
+    return this.#options.dryRun ?? false;
   }
 
   #context(): Context {
     const { report = () => undefined, signal = new AbortController().signal } = this.#options;
-    return { report, signal, clock: this.#system.clock, scope: {} };
-  }
-
-  #open(): Promise<Targets> {
-    const { opened } = this.#targets;
-    if (opened !== undefined) return opened;
-    const made = openTargets(this.#system, this.#context(), this.#options, this.#parts);
-    this.#targets.opened = made;
-    made.catch(() => {
-      delete this.#targets.opened;
-    });
-    return made;
+    return { report, signal, clock: this.#parts.system.clock, scope: {} };
   }
 
   async #begin(chosen: Chosen): Promise<FleetCall> {
-    const targets = await this.#open();
+    const targets = await this.#targets.open(this.#context());
     const { parallel = HOSTS_AT_ONCE, timeoutMs, patienceMs = PATIENCE_MS } = this.#options;
     const spread: FanOut = { targets, parallel, timeoutMs, patienceMs };
     const { home } = targets;
     return { ctx: this.#context(), spread, home, choice: choiceOf(chosen, home) };
+  }
+
+  async #onHosts<T>(
+    what: string,
+    work: (ctx: Context, host: RolloutHost) => Promise<T>,
+    onResult: Told<T> | undefined,
+  ): Promise<GroupResult<T>> {
+    const { ctx, spread } = await this.#begin({});
+    return onHosts(ctx, spread, what, work, onResult);
   }
 
   /** Does `work` to each container that is meant: of each slot those that run, else the newest. */
@@ -325,25 +380,12 @@ export class FleetShipper implements AsyncDisposable {
     { onResult, ...options }: ActGroupOptions & CallOptions<Acted>,
   ): Promise<GroupResult<Acted>> {
     const call = await this.#begin(chosen);
-    const { dryRun = false } = this.#options;
-    return actOnGroup(call, this.#system, kind, { ...options, dryRun }, onResult);
+    return actOnGroup(
+      call,
+      this.#parts.system,
+      kind,
+      { ...options, dryRun: this.#dryRun },
+      onResult,
+    );
   }
-}
-
-const nobody = (): void => undefined;
-
-function gone(host: string, name: string): ShipperError {
-  const message = `Cannot inspect ${name} on ${host}: it is not there any more`;
-  return new ShipperError('NOT_FOUND', message, { host });
-}
-
-function onceOf(once: RunCall['once'], same: Once): Once | undefined {
-  if (once === undefined || once === false) return undefined;
-  if (once === true) return same;
-  const { image, command } = once;
-  const filter = given({
-    image,
-    command: command === undefined ? undefined : commandText(command),
-  });
-  return (container) => isChosen(container, filter);
 }

@@ -6,6 +6,7 @@ import { type Context, narrow } from '../core/context.ts';
 import { bug, ShipperError } from '../core/errors.ts';
 import { given } from '../core/given.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { MediaOptions } from '../operations/flatten-types.ts';
 import { chooseHosts, requireApi } from '../rollout/fleet.ts';
 import type { RolloutHost } from '../rollout/host.ts';
 import type { DeployScope } from '../rollout/release.ts';
@@ -32,6 +33,8 @@ export interface TargetRequest {
 export interface Target {
   /** As it was called. */
   readonly name: string;
+  /** How code that connects by itself is told of it: as `--host` or `--context`; neither for the usual engine. */
+  readonly place: Pick<MediaOptions, 'host' | 'context'>;
   connect(patienceMs: number): Promise<Engine>;
 }
 
@@ -77,6 +80,11 @@ export class Targets implements AsyncDisposable {
     return made;
   }
 
+  /** How code that connects by itself is told of a host that is connected. */
+  placeOf({ id }: Pick<RolloutHost, 'id'>): Target['place'] {
+    return this.#names.get(id)?.place ?? {};
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const engine of this.#engines.splice(0)) await engine[Symbol.asyncDispose]();
   }
@@ -108,6 +116,7 @@ export async function openTargets(
 ): Promise<Targets> {
   const target = ({ kind, address }: Pick<HostChoice, 'kind' | 'address'>): Target => ({
     name: address,
+    place: kind === 'context' ? { context: address } : { host: address },
     connect: (patienceMs) => reach.connect({ kind, address }, patienceMs),
   });
   if (environment === undefined) {

@@ -2,11 +2,13 @@
 
 import type { Failure } from '../core/errors.ts';
 import type { Acted } from '../fleet/acts.ts';
+import type { Ensured } from '../fleet/ensure.ts';
 import type { FleetContainer } from '../fleet/fleet-container.ts';
 import type { HostFailure } from '../fleet/group-result.ts';
+import type { WatchEvent } from '../fleet/watch.ts';
 import type { Colours } from './colours.ts';
 import type { TextOptions } from './findings.ts';
-import { type Align, displayWidth, formatMany, formatTable } from './format.ts';
+import { type Align, displayWidth, formatMany, formatSeconds, formatTable } from './format.ts';
 import { failureLines } from './rollout-report.ts';
 import { safe } from './text.ts';
 
@@ -103,6 +105,38 @@ export function actedLine(
   const name = colours.bold(safe(nameOf(container)));
   const what = did === 'planned' ? `would ${kind}` : did;
   return `${name} on ${safe(container.host)}: ${did === 'unchanged' ? colours.dim('unchanged') : what}\n`;
+}
+
+/** `api.3 on ssh://s1: was paused, runs now`. */
+export function ensuredLine(
+  { host, service, slot, found, why, did }: Ensured,
+  { colours }: TextOptions,
+): string {
+  const state = why === '' ? found : `${found} (${safe(why)})`;
+  const what =
+    did === 'unchanged'
+      ? colours.dim('runs')
+      : did === 'mended'
+        ? `was ${state}, ${found === 'not wanted' ? 'is stopped' : 'runs'} now`
+        : `is ${state}, would be mended`;
+  return `${colours.bold(safe(`${service}.${slot}`))} on ${safe(host)}: ${what}\n`;
+}
+
+/** `12:00:03 api.3 on ssh://s1: stopped (exit code 1), mending in 2 s`. */
+export function watchLine(event: WatchEvent, { colours }: TextOptions): string {
+  const { at, host, slot, kind, reason, tries = 0, pauseMs = 0, error } = event;
+  const place = slot === undefined ? safe(host) : `${colours.bold(safe(slot))} on ${safe(host)}`;
+  const why = safe(reason);
+  const texts: Readonly<Record<WatchEvent['kind'], string>> = {
+    ails: `${colours.yellow(why)}, mending in ${formatSeconds(pauseMs / 1000)}`,
+    mended: `${colours.green('runs')} again, ${why}`,
+    failed: `${colours.red(`try ${tries} failed:`)} ${why}`,
+    'given-up': `${colours.red('given up:')} ${why}`,
+    lost: `${colours.red('no answer:')} ${why}`,
+    watched: `watched, ${why}`,
+  };
+  const log = (error?.log ?? []).map((line) => `  ${colours.dim('|')} ${safe(line)}\n`).join('');
+  return `${colours.dim(at.slice(11, 19))} ${place}: ${texts[kind]}\n${log}`;
 }
 
 /** `failed: api.3 on ssh://s1: …` with the last lines of its log, and how to mend it. */

@@ -89,6 +89,8 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
         'start',
         'stop',
         'restart',
+        'ensure',
+        'watch',
         'logs',
         'exec',
         'wait',

@@ -23,6 +23,8 @@ const VERBS = [
   'start',
   'stop',
   'restart',
+  'ensure',
+  'watch',
   'logs',
   'exec',
   'wait',

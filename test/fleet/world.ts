@@ -104,8 +104,13 @@ export class World implements Disposable {
   parts(system: System = this.system): FleetParts {
     return {
       system,
+      media: {},
       connect: async ({ address }) => this.engine(/\/\/(\w)/.exec(address)?.[1] ?? ''),
-      usual: async () => ({ name: 'unix:///a.sock', connect: async () => this.engine('a') }),
+      usual: async () => ({
+        name: 'unix:///a.sock',
+        place: {},
+        connect: async () => this.engine('a'),
+      }),
       login: async () => undefined,
       rollout: async () => this.rolloutParts(),
     };

@@ -100,6 +100,11 @@ export function hostOptions(...own: readonly OptionSpec[]): readonly OptionSpec[
   return [...own, CONFIG_OPTION, HOSTS, skipOption('0'), ...SPREAD_OPTIONS, HOST_TIMEOUT];
 }
 
+/** Options of a command that goes on until it is interrupted, on all hosts at once. */
+export function watchOptions(...own: readonly OptionSpec[]): readonly OptionSpec[] {
+  return [...own, CONFIG_OPTION, HOSTS];
+}
+
 /** Which hosts are meant, and how they are worked on. `USAGE` for what contradicts itself. */
 export function shipperOptions(environment: string | undefined, flags: FleetFlags): ShipperOptions {
   if (environment === undefined || environment === '') {

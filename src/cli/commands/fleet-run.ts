@@ -10,6 +10,7 @@ import { plainRenderer } from '../../report/plain.ts';
 import { EXIT, exitCodeOfGroup } from '../exit-code.ts';
 import { type Session, withProgress } from '../session.ts';
 import { againOn, typed } from './fleet-options.ts';
+import { Printer } from './printer.ts';
 
 /** What a command does and how it shows it. */
 export interface FleetCommand<T> {
@@ -98,25 +99,4 @@ function nothingMeant({
   const message = `Cannot ${what}: no container is meant`;
   const hint = `look which there are: shipper ps ${environment} --all`;
   return new ShipperError('NOT_FOUND', message, { hint });
-}
-
-/** Writes texts one after the other, for callers that do not wait. */
-class Printer {
-  readonly #write: (text: string) => Promise<void>;
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(write: (text: string) => Promise<void>) {
-    this.#write = write;
-  }
-
-  print(text: string): void {
-    if (text === '') return;
-    this.#last = this.#last.then(() => this.#write(text));
-    // Told by `done`.
-    this.#last.catch(() => undefined);
-  }
-
-  done(): Promise<void> {
-    return this.#last;
-  }
 }
