@@ -1,10 +1,7 @@
 // Rollouts over three hosts that are reached by ssh, by TLS and by a socket, each in a network of its own: the command line as
 // built, killed, cut off and raced. faults.md 2.7 says what must come of it.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RolloutReport } from '../../src/rollout/rollout-types.ts';
 import { killDaemon, waitForDaemon } from './support/engines.ts';
@@ -12,6 +9,7 @@ import { type Fleet, startFleet } from './support/fleet.ts';
 import { busyboxImage } from './support/images.ts';
 import { tryRun } from './support/run.ts';
 import { CLI } from './support/shipper.ts';
+import { startShipper } from './support/watched.ts';
 
 let fleet: Fleet;
 let folder: string;
@@ -105,43 +103,8 @@ async function reported(
   }
 }
 
-interface Watched {
-  readonly child: ChildProcess;
-  readonly ended: Promise<unknown>;
-  /** What it printed on stdout, once it has ended. */
-  readonly stdout: () => string;
-  /** Resolves once it has printed a line with `text` on stderr, or `count` lines of whatever; or has ended. */
-  until(wanted: string | number): Promise<void>;
-}
-
-/** Starts shipper, whose progress is told line by line: what is done to it is done at a line, not at a time. */
-function start(args: readonly string[]): Watched {
-  const child = spawn(process.execPath, [CLI, ...args], {
-    cwd: folder,
-    env: environment(),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  let told = '';
-  child.stdout?.on('data', (part) => {
-    said += part;
-  });
-  child.stderr?.on('data', (part) => {
-    told += part;
-  });
-  const ended = once(child, 'close');
-  const isThere = (wanted: string | number) =>
-    typeof wanted === 'string' ? told.includes(wanted) : told.split('\n').length > wanted;
-  return {
-    child,
-    ended,
-    stdout: () => said,
-    async until(wanted) {
-      while (!isThere(wanted) && child.exitCode === null && child.signalCode === null) {
-        await sleep(10);
-      }
-    },
-  };
+function start(args: readonly string[]) {
+  return startShipper(args, { cwd: folder, env: environment() });
 }
 
 /** What runs in `environment`, over all hosts: `api.1=v1 …`, sorted by slot. */

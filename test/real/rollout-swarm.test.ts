@@ -1,10 +1,9 @@
 // Rollouts in a swarm of three managers that are reached by ssh, by TLS and by a socket: the command line as built.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MoveReport } from '../../src/rollout/move-types.ts';
+import type { PruneReport } from '../../src/rollout/prune.ts';
 import type { RolloutReport } from '../../src/rollout/rollout-types.ts';
 import type { HistoryReport, StatusReport } from '../../src/rollout/status.ts';
 import { killDaemon, waitForDaemon } from './support/engines.ts';
@@ -13,6 +12,7 @@ import { busyboxImage } from './support/images.ts';
 import { tryRun } from './support/run.ts';
 import { CLI } from './support/shipper.ts';
 import { startSwarm, waitForNodes } from './support/swarm.ts';
+import { startShipper } from './support/watched.ts';
 
 let fleet: Fleet;
 let folder: string;
@@ -36,6 +36,8 @@ interface Choice {
   /** What `api` does. */
   readonly api?: string;
   readonly placement?: string;
+  /** Of `api`; default 3. */
+  readonly replicas?: number;
   /** A shell line that is run when all is planned and nothing is changed yet. */
   readonly hook?: string;
 }
@@ -44,7 +46,8 @@ function idles(version: string): string {
   return `echo ${version}; trap 'exit 0' TERM; while :; do sleep 0.05; done`;
 }
 
-function configure({ version, db = version, api = idles(version), placement, hook }: Choice): void {
+function configure(choice: Choice): void {
+  const { version, db = version, api = idles(version), placement, replicas = 3, hook } = choice;
   if (hook !== undefined) {
     writeFileSync(join(folder, 'hook.sh'), `#!/bin/sh\n${hook}\n`, { mode: 0o755 });
   }
@@ -68,9 +71,11 @@ ${fleet.hosts.map(({ choice }) => `      - ${choice}`).join('\n')}
 ${hook === undefined ? '' : '    hooks: { pre-rollout: ./hook.sh }'}
     networks: { inner: {} }
     services:
-      api:${service(api, `replicas: 3${place}`)}
+      api:${service(api, `replicas: ${replicas}${place}`)}
         depends_on: [db]
       db:${service(idles(db), 'replicas: 1')}
+  next:
+    extends: prod
 `,
   );
 }
@@ -94,12 +99,17 @@ async function json<T>(...args: readonly string[]): Promise<T & { readonly exit:
 const rollout = (...more: readonly string[]) =>
   json<RolloutReport>('rollout', 'prod', '--insecure', fleet.registry.address, ...more);
 
+function start() {
+  const args = ['rollout', 'prod', '--insecure', fleet.registry.address, '--json'];
+  return startShipper(args, { cwd: folder, env: environment() });
+}
+
 /** `api=v1*3 db=v1*1`, as the third manager sees it. */
-async function running(): Promise<string> {
+async function running(of = 'prod'): Promise<string> {
   const [, , third] = fleet.hosts;
   const found: string[] = [];
   for (const name of ['api', 'db']) {
-    const service = `shop_prod_${name}`;
+    const service = `shop_${of}_${name}`;
     const filter = ['--filter', 'desired-state=running', '--format', '{{.CurrentState}}'];
     const states = await third.engine.cli('service', 'ps', service, ...filter);
     const args = await third.engine.cli(
@@ -162,26 +172,14 @@ describe('a rollout in a swarm of three managers', () => {
 
   it('goes on over another manager when the one that leads is killed', async () => {
     configure({ version: 'v2' });
-    const args = ['rollout', 'prod', '--insecure', fleet.registry.address, '--json'];
-    const stdio = ['ignore', 'pipe', 'pipe'] as const;
-    const child = spawn(process.execPath, [CLI, ...args], {
-      ...{ cwd: folder, env: environment(), stdio: [...stdio] },
-    });
-    let out = '';
-    let told = '';
-    child.stdout?.on('data', (part) => {
-      out += part;
-    });
-    child.stderr?.on('data', (part) => {
-      told += part;
-    });
-    const ended = once(child, 'close');
-    while (!told.includes('run what they should') && child.exitCode === null) await sleep(10);
+    const run = start();
+    await run.until('run what they should');
     const [first] = fleet.hosts;
     killDaemon(first.engine);
-    const [code] = await ended;
-    const report = JSON.parse(out) as RolloutReport;
-    expect([report.error, report.outcome, code]).toEqual([undefined, 'done', 0]);
+    await run.ended;
+    const report = JSON.parse(run.stdout()) as RolloutReport;
+    const { exitCode } = run.child;
+    expect([report.error, report.outcome, exitCode]).toEqual([undefined, 'done', 0]);
     await waitForDaemon(first.engine);
     await waitForNodes(fleet.hosts[2]);
     expect(await running()).toBe('api=v2*3 db=v2*1');
@@ -210,5 +208,56 @@ describe('a rollout in a swarm of three managers', () => {
     const history = await json<HistoryReport>('history', 'prod');
     expect(history.releases.find(({ isCurrent }) => isCurrent)?.id).toBe(releases[0]);
     expect(history.releases.filter(({ status }) => status === 'committed')).toHaveLength(3);
+  });
+
+  it('ends well after kill -9 at ten points (D7)', async () => {
+    for (let point = 0; point < 10; point += 1) {
+      const version = `k${point}`;
+      configure({ version, db: 'v1', replicas: 1 });
+      const { child, ended, until } = start();
+      await until(1 + point);
+      child.kill('SIGKILL');
+      await ended;
+      const again = await rollout();
+      expect(again.exit, `point ${point}: ${again.outcome} ${again.error?.message}`).toBe(0);
+      expect(await running(), `point ${point}`).toBe(`api=${version}*1 db=v1*1`);
+    }
+    const [, , third] = fleet.hosts;
+    const configs = await third.engine.cli('config', 'ls', '--format', '{{.Name}}');
+    expect(configs).not.toMatch(/shipper-(?:run|lock)/);
+  });
+
+  it('moves to another environment: up there, then down here, and prunes what it remembers', async () => {
+    const moved = await json<MoveReport>(
+      'move',
+      'prod',
+      'next',
+      '--insecure',
+      fleet.registry.address,
+    );
+    expect([moved.outcome, moved.exit]).toEqual(['done', 0]);
+    expect(await running('next')).toBe('api=k9*1 db=v1*1');
+    const [, , third] = fleet.hosts;
+    const services = await third.engine.cli('service', 'ls', '--format', '{{.Name}}');
+    expect(services.trim().split('\n').sort()).toEqual(['shop_next_api', 'shop_next_db']);
+    const pruned = await json<PruneReport>('prune', 'prod');
+    expect([pruned.exit, pruned.hosts[0]?.removed]).toEqual([0, []]);
+    expect(pruned.hosts[0]?.kept.length).toBeGreaterThan(1);
+    expect(await running('next')).toBe('api=k9*1 db=v1*1');
+  });
+
+  it('goes on without a node that is cut off in the middle (D2)', async () => {
+    configure({ version: 'n1' });
+    const environmentArgs = ['rollout', 'next', '--insecure', fleet.registry.address, '--json'];
+    const run = startShipper(environmentArgs, { cwd: folder, env: environment() });
+    await run.until('run what they should');
+    const [, second] = fleet.hosts;
+    await second.cut();
+    await run.ended;
+    const report = JSON.parse(run.stdout()) as RolloutReport;
+    await second.join();
+    expect([report.error, report.outcome, run.child.exitCode]).toEqual([undefined, 'done', 0]);
+    await waitForNodes(fleet.hosts[2]);
+    expect(await running('next')).toBe('api=n1*3 db=n1*1');
   });
 });
