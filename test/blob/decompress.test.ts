@@ -6,6 +6,7 @@ import { decompress, hasNativeZstd } from '../../src/blob/decompress.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/core/limits.ts';
 import { refusalOf } from '../operations/workplace.ts';
+import { isAll } from '../support/amount.ts';
 import { zstdRepeated, zstdSkippable, zstdStored } from '../support/archives.ts';
 
 const MIB = 1_048_576;
@@ -182,7 +183,7 @@ describe('decompress()', () => {
     });
   });
 
-  it('C1: the same behind 1 MiB of honest content', async () => {
+  it.runIf(isAll())('C1: the same behind 1 MiB of honest content', async () => {
     const bytes = Buffer.concat([zstdStored(Buffer.alloc(MIB, 'ab')), zstdRepeated(1_000_000)]);
     expect(await refused(bytes, 'zstd')).toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });

@@ -191,7 +191,7 @@ describe('any value at any place', () => {
       fc.asyncProperty(place, value, async (path, by) => {
         await settles(stringify(replaced(WHOLE, path, by)));
       }),
-      { numRuns: amount(66, 200) },
+      { numRuns: amount(33, 200) },
     );
     expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(before);
   });
@@ -202,7 +202,7 @@ describe('any value at any place', () => {
       fc.asyncProperty(place, value, async (path, by) => {
         await settles('include: [compose.yaml]\n', stringify(replaced(COMPOSE, path, by)));
       }),
-      { numRuns: amount(33, 100) },
+      { numRuns: amount(16, 100) },
     );
   });
 
@@ -212,7 +212,7 @@ describe('any value at any place', () => {
       fc.asyncProperty(place, value, async (path, by) => {
         await settles('include: [compose.yaml]\n', JSON.stringify(replaced(BAKE, path, by)) ?? '');
       }),
-      { numRuns: amount(50, 150) },
+      { numRuns: amount(25, 150) },
     );
   });
 
@@ -220,7 +220,7 @@ describe('any value at any place', () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 60 }), (text) => settles(text)),
       {
-        numRuns: amount(50, 150),
+        numRuns: amount(25, 150),
       },
     );
     const pieces = fc.constantFrom(
@@ -252,7 +252,7 @@ describe('any value at any place', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(pieces, { maxLength: 25 }), (all) => settles(all.join(''))),
-      { numRuns: amount(100, 300) },
+      { numRuns: amount(50, 300) },
     );
   });
 });

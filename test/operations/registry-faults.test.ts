@@ -112,7 +112,7 @@ describe('layers on their way here', () => {
 describe('the flat layer on its way there', () => {
   it('R19: an upload that is cut at random places gives the same image', async () => {
     const random = createRandom(19);
-    for (let round = 0; round < amount(5, 12); round += 1) {
+    for (let round = 0; round < amount(3, 12); round += 1) {
       await using its = await withImage();
       const cuts = 1 + random.below(2);
       for (let cut = 0; cut < cuts; cut += 1) {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { amount } from '../support/amount.ts';
+import { amount, isAll } from '../support/amount.ts';
 import { ociArchive, zstdRepeated } from '../support/archives.ts';
 import { processPlace } from './cli.ts';
 
@@ -42,7 +42,7 @@ describe('K20: the same input gives the same bytes', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('K6, C1: memory', () => {
+describe.runIf(process.platform === 'linux' && isAll())('K6, C1: memory', () => {
   /** Runs with a hook that tells the largest resident set, in MiB. */
   async function peak(image: Uint8Array, args: readonly string[] = []) {
     using place = processPlace();

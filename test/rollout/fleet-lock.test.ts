@@ -144,7 +144,7 @@ describe('the lock of an environment', () => {
   });
 
   it.each(
-    Array.from({ length: amount(40, 1000) }, (_, seed) => seed),
+    Array.from({ length: amount(15, 1000) }, (_, seed) => seed),
   )('is had by one of several at a time (seed %i)', async (seed) => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);
@@ -278,7 +278,7 @@ describe('the lock of a run that has died', () => {
   });
 
   it.each(
-    Array.from({ length: amount(40, 1000) }, (_, seed) => seed),
+    Array.from({ length: amount(15, 1000) }, (_, seed) => seed),
   )('is taken over by one of several (seed %i)', async (seed) => {
     const clock = new JumpingClock();
     const ctx = contextOf(clock);

@@ -51,7 +51,7 @@ describe.each<[string, Partial<ModelService>]>([
   ])('at any call (%s) ends well by %s (D7)', async (kill, mend) => {
     const calls = await countCalls(prepare, part);
     expect(calls).toBeGreaterThan(100);
-    for (let at = amount(3, 1); at <= calls; at += amount(67, 1)) {
+    for (let at = amount(3, 1); at <= calls; at += amount(151, 1)) {
       const model = await prepare();
       const watched = model.watch();
       let call = 0;

@@ -380,7 +380,7 @@ describe('a run that is killed', () => {
 
   it('is gone on with by the same rollout, at whatever call it died', async () => {
     const calls = await counted();
-    for (let at = 1; at <= calls; at += amount(9, 1)) {
+    for (let at = 1; at <= calls; at += amount(23, 1)) {
       for (const way of ['kill-before', 'kill-after'] as const) {
         await killedAt(at, way);
         const report = await world.rollout(wait);
@@ -395,7 +395,7 @@ describe('a run that is killed', () => {
 
   it('is undone by a rollback, at whatever call it died', async () => {
     const calls = await counted();
-    for (let at = 1; at <= calls; at += amount(7, 1)) {
+    for (let at = 1; at <= calls; at += amount(19, 1)) {
       await killedAt(at, 'kill-after');
       const before = await world.status();
       if (before.unfinished === undefined && before.lock === undefined) continue;
