@@ -14,6 +14,8 @@ export interface PassageFault {
   readonly how: number | 'cut';
   /** Only calls whose URL holds this. */
   readonly where?: string;
+  /** Only calls to the repository that is the so-many-th to take blobs since the fault was set: 1 is the first. */
+  readonly nth?: number;
   /** So many calls pass before the first that fails. Default 0. */
   readonly after?: number;
   /** So many fail. Default all. */
@@ -61,6 +63,8 @@ class Passage implements RegistryPassage {
   readonly #port: number;
   readonly #server = createServer((call, answer) => void this.#take(call, answer));
   readonly #busy = new Map<string, number>();
+  /** Repositories in the order in which blobs came. */
+  readonly #takers = new Set<string>();
   #fault: PassageFault | undefined;
   #seen = 0;
 
@@ -78,6 +82,7 @@ class Passage implements RegistryPassage {
   set fault(fault: PassageFault | undefined) {
     this.#fault = fault;
     this.#seen = 0;
+    this.#takers.clear();
   }
 
   listen(): Promise<void> {
@@ -94,9 +99,10 @@ class Passage implements RegistryPassage {
     const { method = '', url = '' } = call;
     const kind = CALLS.find(([, pattern]) => pattern.test(`${method} ${url}`))?.[0];
     if (kind !== undefined) this.onCall?.(kind, url);
-    const fault = this.#faultOf(kind, url);
+    const repository = /^\/v2\/(.+?)\/(?:blobs|manifests)\//.exec(url)?.[1];
+    if (kind === 'blob' && repository !== undefined) this.#takers.add(repository);
+    const fault = this.#faultOf(kind, url, repository);
     if (fault !== undefined) return this.#strike(fault, call, answer);
-    const repository = /^\/v2\/(.+?)\/blobs\/uploads\//.exec(url)?.[1];
     if (kind === 'blob' && repository !== undefined) {
       this.#count(repository, 1);
       answer.on('close', () => this.#count(repository, -1));
@@ -105,11 +111,16 @@ class Passage implements RegistryPassage {
     this.#pass(call, answer);
   }
 
-  #faultOf(kind: PassingCall | undefined, url: string): PassageFault | undefined {
+  #faultOf(
+    kind: PassingCall | undefined,
+    url: string,
+    repository: string | undefined,
+  ): PassageFault | undefined {
     const fault = this.#fault;
-    if (fault === undefined || fault.call !== kind || !url.includes(fault.where ?? '')) {
-      return undefined;
-    }
+    if (fault === undefined || fault.call !== kind) return undefined;
+    const { where = '', nth } = fault;
+    const isMeant = nth === undefined || [...this.#takers][nth - 1] === repository;
+    if (!isMeant || !url.includes(where)) return undefined;
     this.#seen += 1;
     const { after = 0, times = Number.POSITIVE_INFINITY } = fault;
     return this.#seen > after && this.#seen <= after + times ? fault : undefined;
