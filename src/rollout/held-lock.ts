@@ -24,6 +24,9 @@ export interface LostLock {
   readonly holder: LockHolder | undefined;
 }
 
+/** A host that did not answer the last time is asked for so long to let go of its lock, which else runs out. */
+const SILENT_MS = 3000;
+
 /** Whose lock it is. */
 interface Holding {
   readonly scope: DeployScope;
@@ -40,6 +43,8 @@ interface Kept {
   renewedAt: number;
   /** From when on it is believed again: it was not renewed for so long that somebody may just have been taking it over. */
   trustedFrom: number;
+  /** It did not answer the last time. */
+  isSilent: boolean;
   lost: LostLock | undefined;
 }
 
@@ -62,6 +67,7 @@ export class HeldLock implements FleetLock {
       ...each,
       beat: 0,
       trustedFrom: each.renewedAt,
+      isSilent: false,
       lost: undefined,
     }));
     this.#hearts = this.#kept.filter(({ isEntered }) => !isEntered).map((kept) => this.#keep(kept));
@@ -95,7 +101,7 @@ export class HeldLock implements FleetLock {
     }
     if (ctx.signal.aborted) throw interruption(ctx.signal);
     // Engines fail in many ways on what is being removed: whether it is there is what counts.
-    if (await locksOf(kept.host).isHeld(ctx, kept.container)) {
+    if (await this.#isThere(ctx, kept)) {
       if (failure !== undefined) throw failure.error;
       return;
     }
@@ -108,18 +114,30 @@ export class HeldLock implements FleetLock {
     this.#stop.abort();
     await Promise.all(this.#hearts);
     const own = this.#kept.filter(({ isEntered, lost }) => !isEntered && lost === undefined);
-    const [first, ...others] = own.map(({ host }) => host);
+    const [first, ...others] = own;
     if (first === undefined) return;
     // The first last: who waits for the lock tries that one first, and finds the others free then.
-    const left = [
-      ...(await giveBack(this.#ctx, others, this.#holding)),
-      ...(await giveBack(this.#ctx, [first], this.#holding)),
-    ];
+    const left = [...(await this.#giveBack(others)), ...(await this.#giveBack([first]))];
     for (const { host, error } of left) {
       const what = `The lock of ${scopeText(this.#holding.scope)} on ${host.name} is left`;
       const until = `it can be taken over after ${LEASE.ttlMs / 1000} seconds`;
       note(this.#ctx, 'warn', `${what}, ${until}: ${messageOf(error)}`);
     }
+  }
+
+  async #giveBack(kept: readonly Kept[]) {
+    const parts = [true, false].map((isSilent) => {
+      const hosts = kept.filter((each) => each.isSilent === isSilent).map(({ host }) => host);
+      return giveBack(this.#ctx, hosts, this.#holding, isSilent ? SILENT_MS : undefined);
+    });
+    return (await Promise.all(parts)).flat();
+  }
+
+  async #isThere(ctx: Context, kept: Kept): Promise<boolean> {
+    kept.isSilent = true;
+    const isThere = await locksOf(kept.host).isHeld(ctx, kept.container);
+    kept.isSilent = false;
+    return isThere;
   }
 
   async #keep(kept: Kept): Promise<void> {

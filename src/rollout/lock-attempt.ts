@@ -189,13 +189,14 @@ export async function giveBack(
   ctx: Context,
   hosts: readonly LockHost[],
   { scope, claim }: Pick<Attempt, 'scope' | 'claim'>,
+  limitMs: number = RELEASE_MS,
 ): Promise<readonly { readonly host: LockHost; readonly error: unknown }[]> {
   // Not on the run's signal: it may have been cancelled, and that is no reason to keep a lock.
   const free = { ...ctx, signal: new AbortController().signal };
   const left: { host: LockHost; error: unknown }[] = [];
   const release = async (host: LockHost): Promise<void> => {
     try {
-      await within(free, RELEASE_MS, `release the lock on ${host.name}`, (inside) =>
+      await within(free, limitMs, `release the lock on ${host.name}`, (inside) =>
         releaseLock(inside, host, scope, claim.token),
       );
     } catch (error) {

@@ -166,7 +166,7 @@ class RolloutRun {
     const beginning = { action, record: this.#record, previous } as const;
     const entry = this.#entry('begun');
     const begin = (journal: Journal) => withAudit(beginRollout(journal, beginning), entry);
-    return this.#tools.journals.change(this.#ctx, begin, true);
+    return this.#tools.journals.change(this.#ctx, begin, { isStrict: true });
   }
 
   async #prepare(): Promise<void> {
@@ -227,7 +227,7 @@ class RolloutRun {
   #change(change: (journal: Journal) => Journal, outcome: string, error?: unknown): Promise<void> {
     const entry = this.#entry(outcome, error);
     const told = (journal: Journal) => withAudit(change(journal), entry);
-    return this.#tools.journals.change(this.#inside, told);
+    return this.#tools.journals.change(this.#inside, told, { lost: this.#lostHosts() });
   }
 
   #makeRolling(): Rolling {
@@ -270,6 +270,12 @@ class RolloutRun {
     return [...this.#rolling.results.values()].some(
       ({ state, isDark }) => isDark || !['unchanged', 'failed', 'not-started'].includes(state),
     );
+  }
+
+  /** Hosts that were waited for in vain. */
+  #lostHosts(): readonly RolloutHost[] {
+    const lost = [...this.#rolling.results].filter(([, { state }]) => state === 'unknown');
+    return lost.map(([{ host }]) => host);
   }
 
   #firstError(): unknown {

@@ -68,6 +68,27 @@ describe('a host that is lost', () => {
     expect(model.serving()).toBe(ALL('v2'));
   });
 
+  it.each([
+    ['breaks', 'drop-before'],
+    ['hangs', 'hang'],
+  ] as const)('and whose connection %s costs its time-out, and little more (D2)', async (_, fault) => {
+    const model = await deployed(ONE_BY_ONE);
+    let cutMs = Number.POSITIVE_INFINITY;
+    const intercept = (call: FakeCall): CallFault => {
+      if (call.host !== 'b') return 'pass';
+      const isNow = call.method === 'containers.create' && isOfSlot(call.args);
+      if (isNow) cutMs = Math.min(cutMs, model.time.nowMs);
+      // A real client gives a call up that hangs for as long as the host may be silent.
+      if (model.time.nowMs < cutMs) return 'pass';
+      return fault === 'hang' ? { hangMs: 60_000 } : fault;
+    };
+    const ended = await model.rollout(api('v2', ONE_BY_ONE), { intercept });
+    expect(ended?.result.outcome).toBe('paused');
+    const tookMs = model.time.nowMs - cutMs;
+    expect(tookMs).toBeGreaterThanOrEqual(60_000);
+    expect(tookMs).toBeLessThan(75_000);
+  });
+
   it('while the others go on, where the configuration says so (D2)', async () => {
     const part = { rules: { ...ONE_BY_ONE.rules, failureAction: 'continue' } } as const;
     const model = await deployed(part);

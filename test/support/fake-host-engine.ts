@@ -42,6 +42,8 @@ export type CallFault =
   | { readonly status: number }
   /** Nothing comes until the caller gives up. */
   | 'hang'
+  /** Nothing comes, and the client gives the connection up. */
+  | { readonly hangMs: number }
   /** The caller dies before the call (`kill` is that too), or right after its effect. */
   | 'kill'
   | 'kill-before'
@@ -195,6 +197,10 @@ class HostEngine implements Engine {
     if (fault === 'kill' || fault === 'kill-before') return die(onKill);
     if (latencyMs > 0) await pause(ctx, clock, latencyMs);
     if (isCut?.() === true || fault === 'drop-before') throw this.#lost(method);
+    if (typeof fault === 'object' && 'hangMs' in fault) {
+      await pause(ctx, clock, fault.hangMs);
+      throw this.#lost(method);
+    }
     if (fault === 'hang') return abortable(ctx, new Promise(() => undefined));
     if (typeof fault === 'object' && 'delayMs' in fault) await pause(ctx, clock, fault.delayMs);
     if (typeof fault === 'object' && 'status' in fault) {
