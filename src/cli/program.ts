@@ -15,10 +15,12 @@ import { pruneVerb } from './commands/prune.ts';
 import { psVerb } from './commands/ps.ts';
 import { pullVerb } from './commands/pull.ts';
 import { resumeVerb, rollbackVerb, rolloutVerb } from './commands/rollout.ts';
+import { runVerb } from './commands/run.ts';
 import { schemaVerb } from './commands/schema.ts';
 import { buildVerb, pushVerb, shipVerb } from './commands/ship.ts';
 import { historyVerb, statusVerb } from './commands/status.ts';
 import { tagVerb } from './commands/tag.ts';
+import { topVerb } from './commands/top.ts';
 import { unlockVerb } from './commands/unlock.ts';
 import { verifyVerb } from './commands/verify.ts';
 import { waitVerb } from './commands/wait.ts';
@@ -50,6 +52,7 @@ const VERBS: readonly Verb[] = [
   moveVerb,
   pruneVerb,
   psVerb,
+  topVerb,
   startVerb,
   stopVerb,
   restartVerb,
@@ -57,6 +60,7 @@ const VERBS: readonly Verb[] = [
   watchVerb,
   logsVerb,
   execVerb,
+  runVerb,
   waitVerb,
   pullVerb,
   initVerb,
@@ -192,13 +196,23 @@ function addVerb(program: Command, verb: Verb, host: ProgramHost): void {
   command.summary(verb.summary).description(verb.about).usage(usageOf(verb));
   for (const spec of verb.args) command.addArgument(argumentOf(spec));
   for (const spec of verb.options) command.addOption(optionOf(spec));
-  if (verb.command !== undefined) command.addHelpText('after', commandText(verb.command.about));
+  if (verb.command !== undefined) {
+    command.allowExcessArguments().addHelpText('after', commandText(verb.command.about));
+  }
   command.addHelpText('after', examplesText(verb));
   command.action(() => {
     const words = verb.command === undefined ? [] : wordsBehind(host.argv);
     const args = command.args.slice(0, command.args.length - words.length);
+    requireFew(verb, args);
     return host.start(verb, { args, flags: command.opts<object>(), words }, program.opts());
   });
+}
+
+/** Where words behind `--` are taken, commander does not know which are too many. */
+function requireFew({ name, args: specs }: Verb, args: readonly string[]): void {
+  if (specs.at(-1)?.repeats || args.length <= specs.length) return;
+  const state = `${args.length} arguments were given, ${specs.length} expected`;
+  throw usage(`Cannot run shipper ${name}: ${state}`, `see "shipper ${name} --help"`);
 }
 
 /** Commander makes no difference between what stands before `--` and behind it. */

@@ -1,17 +1,15 @@
 // What of an environment nobody needs any more goes from its hosts: the use case of `shipper prune`, from class Shipper.
-import type { Context } from '../core/context.ts';
 import { given } from '../core/given.ts';
 import { type PruneReport, pruneEnvironment } from '../rollout/prune.ts';
+import type { FleetCall } from './fleet-call.ts';
 import type { FleetParts } from './fleet-parts.ts';
 import { requireHome } from './pull-services.ts';
 import type { ShipperOptions } from './shipper-options.ts';
-import type { Home } from './targets.ts';
 
 /** Removes it, or tells what that is. */
 export async function pruneFleet(
-  ctx: Context,
+  { ctx, home }: FleetCall,
   parts: FleetParts,
-  home: Home | undefined,
   { config, hosts, dryRun }: Pick<ShipperOptions, 'config' | 'hosts' | 'dryRun'>,
 ): Promise<PruneReport> {
   const { environment } = requireHome(home, 'prune an environment');

@@ -4,13 +4,15 @@ import { given } from '../core/given.ts';
 import type { ContainerSpec } from '../engine/containers.ts';
 import type { CopyReport } from '../operations/copy-types.ts';
 import type { FlattenReport } from '../operations/flatten-types.ts';
+import { HOSTS_AT_ONCE } from '../rollout/fleet.ts';
 import type { RolloutHost } from '../rollout/host.ts';
 import type { PruneReport } from '../rollout/prune.ts';
 import { type ActGroupOptions, actOnGroup } from './act-group.ts';
 import type { Acted, ActKind, ActOptions } from './acts.ts';
 import { type Chosen, choiceOf, containersOn, runningOf } from './chosen.ts';
+import { type ContainerWork, eachChosen } from './each.ts';
 import type { Ensured } from './ensure.ts';
-import { type FanOut, fanOut, type HostWork, onEach, onHosts, type Told } from './fan-out.ts';
+import { type FanOut, onHosts, type Told } from './fan-out.ts';
 import type { FleetCall } from './fleet-call.ts';
 import type { FleetContainer, FleetImage, InspectedContainer } from './fleet-container.ts';
 import type { FleetParts } from './fleet-parts.ts';
@@ -29,7 +31,8 @@ import {
   waitFor,
 } from './output.ts';
 import { create, listedOne, type Ran, runName, runWork } from './run.ts';
-import { type ContainerFilter, currentOnes } from './selection.ts';
+import type { ServiceRan, ServiceRun } from './run-service.ts';
+import type { ContainerFilter } from './selection.ts';
 import type {
   AttachCall,
   BuildCall,
@@ -42,10 +45,8 @@ import type {
   WatchCall,
 } from './shipper-options.ts';
 import { type Home, PATIENCE_MS } from './targets.ts';
+import { lookTop, type TopContainer } from './top.ts';
 import { WATCH_RULES } from './watch-slot.ts';
-
-/** As `connectFleet`: an sshd drops more. */
-const HOSTS_AT_ONCE = 30;
 
 /**
  * Work on the containers of all targeted hosts side by side. Nothing is connected to before the first call. Every call resolves
@@ -65,12 +66,12 @@ export class FleetShipper implements AsyncDisposable {
 
   /** Names of the hosts that are meant, as they were called. */
   async hosts(): Promise<readonly string[]> {
-    return (await this.#targets.open(this.#context())).list.map(({ name }) => name);
+    return (await this.#begin({})).spread.targets.list.map(({ name }) => name);
   }
 
   /** The project and environment that are meant; undefined where hosts are meant by themselves. */
   async environment(): Promise<Home['scope'] | undefined> {
-    return (await this.#targets.open(this.#context())).home?.scope;
+    return (await this.#begin({})).home?.scope;
   }
 
   /** The containers that are meant, in any state, by service, slot and name. */
@@ -88,10 +89,8 @@ export class FleetShipper implements AsyncDisposable {
     { labels = [] }: { readonly labels?: readonly string[] } = {},
     { onResult }: CallOptions<readonly FleetImage[]> = {},
   ): Promise<GroupResult<readonly FleetImage[]>> {
-    const work = async (inside: Context, host: RolloutHost) => {
-      const images = await host.engine.containers.listImages(inside, labels);
-      return images.map((image) => ({ host: host.name, ...image }));
-    };
+    const work = async (inside: Context, { name: host, engine }: RolloutHost) =>
+      (await engine.containers.listImages(inside, labels)).map((image) => ({ host, ...image }));
     return this.#onHosts('list the images', work, onResult);
   }
 
@@ -231,9 +230,8 @@ export class FleetShipper implements AsyncDisposable {
     job: BuildCall,
     { onResult }: CallOptions<string> = {},
   ): Promise<GroupResult<string>> {
-    const call = await this.#begin({});
     const { buildOnHosts } = await import('./build.ts');
-    return buildOnHosts(call, this.#parts, job, this.#dryRun, onResult);
+    return buildOnHosts(await this.#begin({}), this.#parts, job, this.#dryRun, onResult);
   }
 
   /** Gives an image another name on every host. A result is that name. */
@@ -286,13 +284,12 @@ export class FleetShipper implements AsyncDisposable {
   }
 
   /**
-   * Removes what releases of the environment that are kept do not need, as `shipper prune` does: under the lock of all hosts,
-   * which must all be there. `USAGE` without an environment.
+   * Removes what releases of the environment that are kept do not need, as `shipper prune` does, under the lock of all hosts:
+   * all must be there. `USAGE` without an environment.
    */
   async prune(): Promise<PruneReport> {
-    const { ctx, home } = await this.#begin({});
     const { pruneFleet } = await import('./prune-fleet.ts');
-    return pruneFleet(ctx, this.#parts, home, this.#options);
+    return pruneFleet(await this.#begin({}), this.#parts, this.#options);
   }
 
   /**
@@ -308,6 +305,27 @@ export class FleetShipper implements AsyncDisposable {
     const { ensure } = await import('./ensure.ts');
     const job = { services, home, dryRun: this.#dryRun };
     return ensure(ctx, this.#parts, spread, job, onResult);
+  }
+
+  /**
+   * Runs a command with the specification of a service in a container of its own, on the first host or on all: what it writes is
+   * given, its end waited for, and it is removed. It takes no traffic. `NOT_FOUND` where nothing was rolled out.
+   */
+  async runService({
+    onResult,
+    ...run
+  }: ServiceRun & CallOptions<ServiceRan>): Promise<GroupResult<ServiceRan>> {
+    const { runService } = await import('./run-service.ts');
+    const job = { ...run, dryRun: this.#dryRun };
+    return runService(await this.#begin({}), this.#parts, job, onResult);
+  }
+
+  /** What the containers that are meant use now. An engine takes about a second to measure. */
+  async top(
+    filter: ContainerFilter = {},
+    { onResult }: CallOptions<readonly TopContainer[]> = {},
+  ): Promise<GroupResult<readonly TopContainer[]>> {
+    return lookTop(await this.#begin(filter), onResult);
   }
 
   /**
@@ -336,17 +354,14 @@ export class FleetShipper implements AsyncDisposable {
     return this.#options.dryRun ?? false;
   }
 
-  #context(): Context {
-    const { report = () => undefined, signal = new AbortController().signal } = this.#options;
-    return { report, signal, clock: this.#parts.system.clock, scope: {} };
-  }
-
   async #begin(chosen: Chosen): Promise<FleetCall> {
-    const targets = await this.#targets.open(this.#context());
+    const { report = () => undefined, signal = new AbortController().signal } = this.#options;
+    const ctx = { report, signal, clock: this.#parts.system.clock, scope: {} };
+    const targets = await this.#targets.open(ctx);
     const { parallel = HOSTS_AT_ONCE, timeoutMs, patienceMs = PATIENCE_MS } = this.#options;
     const spread: FanOut = { targets, parallel, timeoutMs, patienceMs };
     const { home } = targets;
-    return { ctx: this.#context(), spread, home, choice: choiceOf(chosen, home) };
+    return { ctx, spread, home, choice: choiceOf(chosen, home) };
   }
 
   async #onHosts<T>(
@@ -358,20 +373,13 @@ export class FleetShipper implements AsyncDisposable {
     return onHosts(ctx, spread, what, work, onResult);
   }
 
-  /** Does `work` to each container that is meant: of each slot those that run, else the newest. */
   async #each<T>(
     chosen: Chosen,
     what: string,
     onResult: Told<T> | undefined,
-    work: (ctx: Context, host: RolloutHost, container: FleetContainer) => Promise<T>,
+    work: ContainerWork<T>,
   ): Promise<GroupResult<T>> {
-    const { ctx, spread, home, choice } = await this.#begin(chosen);
-    const all: HostWork<T> = async (inside, host, told) => {
-      const found = await containersOn(inside, host, choice, home);
-      const picked = choice.kind === 'these' ? found : currentOnes(found);
-      return onEach(host, picked, (container) => work(inside, host, container), told);
-    };
-    return fanOut(ctx, spread, `${what} containers`, all, onResult);
+    return eachChosen(await this.#begin(chosen), what, work, onResult);
   }
 
   async #act(

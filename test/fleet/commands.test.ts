@@ -264,3 +264,90 @@ describe('shipper pull', () => {
     expect(world.host('a').imageId(world.image('web').pinned ?? '')).toBeUndefined();
   });
 });
+
+describe('shipper run', () => {
+  const migrating = (code: number) => {
+    for (const host of world.hosts.values()) {
+      host.behaviours.set('api', {
+        crashAfterMs: 1000,
+        exitCode: code,
+        log: ['migrating', 'done'],
+      });
+    }
+  };
+
+  it('runs a command of a service on the first host, prints it, and removes it', async () => {
+    migrating(0);
+    const before = world.host('a').containers.size;
+    const line = ['run', 'staging', 'api', '-e', 'A=b', '-u', 'me', '-w', '/srv', '--', 'migrate'];
+    world.calls.splice(0);
+    const { code, out, err } = await world.line(...line);
+    expect([code, out, err]).toEqual([0, 'migrating\ndone\n', '']);
+    expect(world.host('a').containers.size).toBe(before);
+    const made = world.calls.find(({ method }) => method === 'containers.create');
+    expect(made?.args[1]).toMatchObject({
+      Cmd: ['migrate'],
+      Env: ['A=b'],
+      User: 'me',
+      WorkingDir: '/srv',
+      Labels: { 'shipper.managed': '1', 'shipper.service': 'api' },
+    });
+    expect(world.changes().every((call) => call.startsWith('a '))).toBe(true);
+  });
+
+  it('ends as the command did, on every host with --all-hosts', async () => {
+    migrating(5);
+    expect((await world.line('run', 'staging', 'api', '--', 'x')).code).toBe(5);
+    const all = await world.line('run', 'staging', 'api', '--all-hosts', '--', 'x');
+    expect(all.code).toBe(1);
+    expect(all.out.match(/-run-\w+@[abc] \| done/g)?.length).toBe(3);
+  });
+
+  it('leaves it running with --detach, and runs none beside it with --once', async () => {
+    const line = ['run', 'staging', 'api', '--detach', '--once', '--', 'import'];
+    const first = await world.line(...line);
+    expect(first.out).toMatch(/^shop-staging-api-run-\w+ on tcp:\/\/a:1: started\n$/);
+    expect((await world.line(...line)).out).toMatch(/: runs already\n$/);
+    expect((await world.line(...line, 'more')).out).toMatch(/: started\n$/);
+    expect((await world.line(...line, 'else', '--dry-run')).out).toMatch(/: started\n$/);
+    const dry = await world.line('run', 'staging', 'api', '--dry-run', '--', 'x');
+    expect(dry.out).toMatch(/: would be run\n$/);
+    // It stands in no slot: a rollout does not know it.
+    expect((await world.line('status', 'staging')).code).toBe(1);
+    const ps = await world.line('ps', 'staging', 'api');
+    expect(ps.out).toMatch(/shop-staging-api-run-\w+ +tcp:\/\/a:1/);
+  });
+
+  it('takes back what does not start, and refuses what was never rolled out', async () => {
+    world.host('a').behaviours.set('api', { startError: 'no such program' });
+    const before = world.host('a').containers.size;
+    const { code, err } = await world.line('run', 'staging', 'api', '--', 'x');
+    expect(code).toBe(1);
+    expect(err).toContain('no such program');
+    expect(world.host('a').containers.size).toBe(before);
+    world.cut.add('a');
+    expect((await world.line('run', 'staging', 'api')).code).toBe(1);
+  });
+});
+
+describe('shipper top', () => {
+  it('shows what each host and container uses', async () => {
+    const { code, out } = await world.line('top', 'staging', 'web');
+    expect(code).toBe(0);
+    expect(plain(out)).toMatchInlineSnapshot(`
+      "name       state         health   release                cpu  memory
+      tcp://a:1  1 container                                  1.0%  1.05MB
+        web.1    running       healthy  RELEASE  1.0%  1.05MB
+      tcp://b:1  1 container                                  1.0%  1.05MB
+        web.2    running       healthy  RELEASE  1.0%  1.05MB
+      tcp://c:1  0 containers                                 0.0%      0B
+      "
+    `);
+    world.cut.add('b');
+    const cut = await world.line('top', 'staging', '--once');
+    expect(cut.code).toBe(3);
+    expect(cut.out).toContain('no answer');
+    const json = JSON.parse((await world.line('top', 'staging', 'api', '--json')).out);
+    expect(json.results[0].value[0]).toMatchObject({ container: { owned: { slot: 1 } } });
+  });
+});
