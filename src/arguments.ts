@@ -204,6 +204,7 @@ const SHIPPER: ChecksOf<ShipperOptions> = {
   environment: text,
   config: text,
   directory: text,
+  services: listOf(text),
   parallel: whole(1, MOST_JOBS),
   timeoutMs: whole(1),
   patienceMs: whole(1),

@@ -2,15 +2,14 @@
 // Starts the command line with the real System and sets the exit code. `--version` is answered before anything else
 // is loaded. The exit code is set, not forced, so that what stdout still holds reaches a slow reader; only a run that was
 // stopped ends at once.
-import type { ProcessHooks } from './cli/signals.ts';
 import { VERSION } from './cli/version.ts';
+import { endOnUncaught } from './uncaught.ts';
 
 let argv: readonly string[] = process.argv.slice(2);
 
 // What nobody caught ends in one line as well, and leaves nothing behind: whatever goes wrong, for example where not even
 // the files of the program can be opened.
-process.on('uncaughtException', endWith);
-process.on('unhandledRejection', endWith);
+endOnUncaught(() => argv);
 
 const answer = process.env['SHIPPER_DOCKER_PLUGIN'] === '1' ? await asPlugin() : undefined;
 if (answer !== undefined || (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V'))) {
@@ -36,45 +35,18 @@ async function asPlugin(): Promise<string | undefined> {
   return undefined;
 }
 
-function endWith(error: unknown): void {
-  const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
-  const hint = /\bE[MN]FILE\b/.test(message)
-    ? 'raise the limit of open files: ulimit -n 1024'
-    : 'this is a mistake in shipper: run it again with --debug and report what it prints';
-  const line = message.replace(/\s+/g, ' ').slice(0, 500);
-  const more = argv.includes('--debug') ? `${stack}\n` : '';
-  process.stderr.write(`shipper: Cannot go on: ${line}\n  hint: ${hint}\n${more}`);
-  process.exit(1);
-}
-
 async function run(): Promise<void> {
   await tuneEngine();
-  const [{ main }, { STOP_SIGNALS }, { nodeSystem }] = await Promise.all([
+  const [{ main }, { runProcess }] = await Promise.all([
     import('./cli/main.ts'),
-    import('./cli/signals.ts'),
-    import('./system/node.ts'),
+    import('./run-process.ts'),
   ]);
-  const hooks: ProcessHooks = {
-    onSignal(listener) {
-      for (const signal of STOP_SIGNALS) process.on(signal, listener);
-      return () => {
-        for (const signal of STOP_SIGNALS) process.off(signal, listener);
-      };
-    },
-    exitNow: (code) => process.exit(code),
-  };
-  const [runtime, script] = process.argv;
-  const program =
-    runtime === undefined || script === undefined ? {} : { program: [runtime, script] };
-  const system = { ...nodeSystem(), ...program };
-  try {
-    process.exitCode = await main(argv, system, undefined, hooks, async (choice) => {
+  await runProcess((system, hooks) =>
+    main(argv, system, undefined, hooks, async (choice) => {
       const { makeShip } = await import('./library-tasks.ts');
       return makeShip(choice);
-    });
-  } finally {
-    await system.threads.close();
-  }
+    }),
+  );
 }
 
 /**

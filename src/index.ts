@@ -80,7 +80,7 @@ export {
   unlockEnvironment,
 } from './library-rollout.ts';
 export { Shipper } from './library-shipper.ts';
-export { task } from './library-tasks.ts';
+export { cli, task } from './library-tasks.ts';
 export type {
   CopiedAttestation,
   CopiedImage,

@@ -12,6 +12,7 @@ const VALUES = [
   'Shipper',
   'ShipperError',
   'choice',
+  'cli',
   'copy',
   'duration',
   'environmentHistory',

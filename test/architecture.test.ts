@@ -33,7 +33,7 @@ const TOP = 11;
 const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
 /** Who may import what `system` really does; its interface, `system.ts`, is for all that are not pure. */
 const SYSTEM_HOMES: Readonly<Record<string, RegExp>> = {
-  'system/node.ts': /^(?:bin|index|library)\.ts$/,
+  'system/node.ts': /^(?:bin|index|library|run-process)\.ts$/,
   'system/spool.ts': /^(?:transport\/|pipeline\/memory\.ts$|cli\/id-file\.ts$)/,
   'system/temp-folder.ts': /^(?:pipeline\/|engine\/|rollout\/image-streams\.ts$)/,
 };
@@ -54,7 +54,7 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   jiti: /^system\/user-module\.ts$/,
   // Effects.
   'node:child_process': /^system\//,
-  'node:fs': /^system\//,
+  'node:fs': /^(?:system\/|run-process\.ts$)/,
   'node:module': /^system\/user-module\.ts$/,
   'node:fs/promises': /^system\//,
   'node:tty': /^system\//,
@@ -72,13 +72,13 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   'node:v8': /^bin\.ts$/,
   // The certificates that Node trusts, which are a constant.
   'node:tls': /^registry\/dispatchers\.ts$/,
-  'node:url': /^(?:system\/user-module|tasks\/failure-place)\.ts$/,
+  'node:url': /^(?:system\/user-module|tasks\/failure-place|run-process)\.ts$/,
   'node:util': /^(?:blob|engine)\//,
   'node:zlib': /^(?:blob\/|system\/codec-threads\.ts$)/,
 };
 
 /** Where `process` is known. In `compress.ts` it is the version of Node, for a message. */
-const PROCESS_HOMES = /^(?:bin\.ts|system\/.*|blob\/compress\.ts)$/;
+const PROCESS_HOMES = /^(?:bin\.ts|run-process\.ts|uncaught\.ts|system\/.*|blob\/compress\.ts)$/;
 
 /** A clean-up has a deadline of its own, behind the run's signal and clock. */
 const TIMER_HOMES = /^(?:system\/.*|transport\/engine-target\.ts)$/;

@@ -35,6 +35,14 @@ export function choiceOf(chosen: Chosen, home: Home | undefined): Choice {
   return { kind: 'filter', filter: { ...filter, services: serviceNames(home, services) } };
 }
 
+/** `chosen`, of these services where it is a filter that names none. */
+export function ofServices(chosen: Chosen, services: readonly string[]): Chosen {
+  if (chosen instanceof GroupResult || Array.isArray(chosen) || isContainer(chosen)) return chosen;
+  const filter = chosen as ContainerFilter;
+  const { services: own = [] } = filter;
+  return own.length > 0 || services.length === 0 ? filter : { ...filter, services };
+}
+
 /** The same, only those that run: for commands in them. */
 export function runningOf(chosen: Chosen): Chosen {
   if (chosen instanceof GroupResult || Array.isArray(chosen) || isContainer(chosen)) return chosen;

@@ -16,6 +16,8 @@ export interface ShipperOptions
     Pick<MediaOptions, 'creds' | 'authfile' | 'insecure' | 'mirrors'> {
   /** Work as if started in this folder. Default: the process's own. */
   readonly directory?: string;
+  /** What is meant by calls that name no services: services of the environment, or groups of shipper.yaml. Default all. */
+  readonly services?: readonly string[];
   /** At most so many hosts at once. Default 30; 1: one after the other, in their order. */
   readonly parallel?: number;
   /** For each call on each host, in milliseconds; what has not ended by then is a `TIMEOUT` of that host. Default none. */

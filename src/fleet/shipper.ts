@@ -9,7 +9,7 @@ import type { RolloutHost } from '../rollout/host.ts';
 import type { PruneReport } from '../rollout/prune.ts';
 import { type ActGroupOptions, actOnGroup } from './act-group.ts';
 import type { Acted, ActKind, ActOptions } from './acts.ts';
-import { type Chosen, choiceOf, containersOn, runningOf } from './chosen.ts';
+import { type Chosen, choiceOf, containersOn, ofServices, runningOf } from './chosen.ts';
 import { type ContainerWork, eachChosen } from './each.ts';
 import type { Ensured } from './ensure.ts';
 import { type FanOut, onHosts, type Told } from './fan-out.ts';
@@ -216,7 +216,7 @@ export class FleetShipper implements AsyncDisposable {
    * finds them there. A result is the names of the images. `USAGE` without an environment.
    */
   async pullServices(
-    services: readonly string[] = [],
+    services: readonly string[] = this.#options.services ?? [],
     { onResult }: CallOptions<readonly string[]> = {},
   ): Promise<GroupResult<readonly string[]>> {
     const { ctx, spread, home } = await this.#begin({ services });
@@ -298,7 +298,7 @@ export class FleetShipper implements AsyncDisposable {
    * another image or release is replaced. `NOT_FOUND` where nothing was rolled out, `PARTIAL` where a release is half-way.
    */
   async ensure(
-    services: readonly string[] = [],
+    services: readonly string[] = this.#options.services ?? [],
     { onResult }: CallOptions<Ensured> = {},
   ): Promise<GroupResult<Ensured>> {
     const { ctx, spread, home } = await this.#begin({ services });
@@ -332,7 +332,11 @@ export class FleetShipper implements AsyncDisposable {
    * Watches services of the environment until it is cancelled: what stops or turns unhealthy is mended as by `ensure`, after a
    * pause that doubles with each try, and given up after `limit` tries in a row. What was stopped by `stop` is left alone.
    */
-  async watch({ services = [], onEvent, ...rules }: WatchCall): Promise<never> {
+  async watch({
+    services = this.#options.services ?? [],
+    onEvent,
+    ...rules
+  }: WatchCall): Promise<never> {
     const { ctx, spread, home } = await this.#begin({ services });
     const { watchFleet } = await import('./watch.ts');
     const job = { services, home, rules: { ...WATCH_RULES, ...rules }, tell: onEvent };
@@ -361,7 +365,8 @@ export class FleetShipper implements AsyncDisposable {
     const { parallel = HOSTS_AT_ONCE, timeoutMs, patienceMs = PATIENCE_MS } = this.#options;
     const spread: FanOut = { targets, parallel, timeoutMs, patienceMs };
     const { home } = targets;
-    return { ctx, spread, home, choice: choiceOf(chosen, home) };
+    const choice = choiceOf(ofServices(chosen, this.#options.services ?? []), home);
+    return { ctx, spread, home, choice };
   }
 
   async #onHosts<T>(

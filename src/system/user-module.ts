@@ -23,6 +23,7 @@ const HAS_HOOKS = typeof nodeModule.registerHooks === 'function';
 const STRIPS_TYPES = HAS_HOOKS && Boolean(Reflect.get(process.features, 'typescript'));
 
 let isHooked = false;
+let isCompiled = false;
 
 /** Loads the module at the absolute `path`; rejects with whatever it, or loading it, throws. */
 export async function loadUserModule(
@@ -68,6 +69,7 @@ function hookOnce(): void {
 }
 
 async function loadCompiled(path: string, cache: string): Promise<object> {
+  isCompiled = true;
   const [{ createJiti }, library] = await Promise.all([
     import('jiti'),
     importNatively(fileURLToPath(LIBRARY)),
@@ -90,7 +92,7 @@ export async function originalColumn(
   line: number,
   column: number,
 ): Promise<number | undefined> {
-  if (STRIPS_TYPES) return column;
+  if (!isCompiled) return column;
   const { createJiti } = await import('jiti');
   const jiti = createJiti(path, { fsCache: false, sourceMaps: true, interopDefault: false });
   const code = jiti.transform({

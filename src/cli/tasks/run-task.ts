@@ -58,8 +58,7 @@ export async function runTask(session: Session, run: TaskRun): Promise<number> {
   const printer = printerOf(session);
   const value = await withProgress(session, run.title, (system, ctx) =>
     callTask(system, ctx, run, printer.print, seen),
-  );
-  await printer.flushed();
+  ).finally(printer.flushed);
   if (isHostResults(value)) noteResults(value, seen);
   await printAnswer(session, {
     json: { task: run.command.path.join(' '), ok: !seen.hasFailure, result: jsonOf(value) },
