@@ -2,6 +2,7 @@
 import { given } from '../core/given.ts';
 import type { System } from '../system/system.ts';
 import { type Call, helpColumns, inFolder, runCall, sessionOf } from './call.ts';
+import { COMPLETE_WORD } from './completion/shape.ts';
 import type { Operations } from './operations.ts';
 import { GLOBAL_OPTIONS, type GlobalFlags } from './options.ts';
 import { createProgram, isBuiltIn, isDone, programShape, type VerbLine } from './program.ts';
@@ -29,6 +30,7 @@ export function main(
 }
 
 async function dispatch(call: Call): Promise<void> {
+  if (call.argv[0] === COMPLETE_WORD) return complete(call);
   const line = cutLine(call.argv, GLOBAL_OPTIONS);
   const { head, word, tail } = line;
   if (await startTask(call, line)) return;
@@ -51,6 +53,11 @@ async function dispatch(call: Call): Promise<void> {
     if (!isDone(error)) throw error;
   }
   if (help !== '') await stdio.writeOut(help);
+}
+
+async function complete(call: Call): Promise<void> {
+  const { completeWords } = await import('./completion/complete-words.ts');
+  await completeWords(call, call.argv.slice(1), programShape(), taskProgram(call));
 }
 
 /** Runs the task that the line names, or prints its help; false where it names none. */

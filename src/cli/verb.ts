@@ -3,7 +3,7 @@ import type { Session } from './session.ts';
 import type { ValueParser } from './values.ts';
 
 /** What completion offers for a value. */
-export type ValueKind = 'file' | 'folder' | 'image' | 'none';
+export type ValueKind = 'file' | 'folder' | 'image' | 'environment' | 'service' | 'host' | 'none';
 
 /** One option. */
 export interface OptionSpec {

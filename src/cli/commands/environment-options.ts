@@ -41,11 +41,13 @@ export interface RolloutFlags extends ChangeFlags, RegistryFlags {
 export const ENVIRONMENT: ArgumentSpec = {
   name: 'ENV',
   about: 'the environment, as shipper.yaml names it',
+  value: 'environment',
 };
 
 export const SERVICES: ArgumentSpec = {
   name: 'SERVICE',
   about: 'services of it; default all',
+  value: 'service',
   repeats: true,
   optional: true,
 };
@@ -58,6 +60,7 @@ export const HOSTS: OptionSpec = {
   about: 'only hosts whose address, or name in it, is like this: s1, s*',
   group: WHERE,
   parse: parseWord,
+  value: 'host',
   repeats: true,
   otherwise: 'all',
 };

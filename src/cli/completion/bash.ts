@@ -1,8 +1,15 @@
 // Completion for bash 4 and later, without the bash-completion package.
-import { IMAGE_PREFIXES, type OptionShape, type ProgramShape } from './shape.ts';
+import {
+  COMPLETE_WORD,
+  IMAGE_PREFIXES,
+  isAskedFor,
+  type OptionShape,
+  type ProgramShape,
+} from './shape.ts';
 
 /** The script: `source <(shipper completion bash)`. */
 export function bashScript(shape: ProgramShape): string {
+  const names = shape.commands.map(({ name }) => name);
   const globals = shape.options.flatMap(({ names }) => names);
   const every = [...shape.options, ...shape.commands.flatMap(({ options }) => options)];
   const taking = new Set(every.filter((o) => o.takesValue).flatMap(({ names }) => names));
@@ -17,6 +24,13 @@ _shipper_offer() { # words: what starts like the current word
 _shipper_offer_image() { # prefixes of image names; readline adds files where none fits
   COMPREPLY=($(compgen -W "${IMAGE_PREFIXES.join(' ')}" -- "$cur"))
   compopt -o nospace 2>/dev/null
+}
+
+_shipper_ask() { # tasks, environments, services, hosts: what only the program knows, here and now
+  local IFS=$'\\n' found
+  found=$("\${COMP_WORDS[0]}" ${COMPLETE_WORD} bash "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  COMPREPLY+=($(compgen -W "$found" -- "$cur"))
+  [[ -n $found ]] && compopt +o default 2>/dev/null
 }
 
 _shipper_takes_value() {
@@ -51,6 +65,13 @@ _shipper() {
       ((arguments++))
     fi
   done
+  case "$verb" in
+    "" | ${names.join(' | ')}) ;;
+    *) # a task
+      _shipper_ask
+      return
+      ;;
+  esac
   if [[ $option == -* ]] && _shipper_takes_value "$option"; then
     case "$verb $option" in
 ${valueCases(shape)}
@@ -66,7 +87,10 @@ ${shape.commands.map(({ name, options }) => `      ${name}) _shipper_offer "${wo
     return
   fi
   case "$verb $arguments" in
-    " 0") _shipper_offer "${words(shape.commands.map(({ name }) => name))}" ;;
+    " 0")
+      _shipper_offer "${words(names)}"
+      _shipper_ask
+      ;;
 ${argumentCases(shape)}
     *) compopt +o default 2>/dev/null ;;
   esac
@@ -109,6 +133,7 @@ function argumentCases({ commands }: ProgramShape): string {
 
 function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): string | undefined {
   if (choices.length > 0) return `_shipper_offer "${words(choices)}"`;
+  if (isAskedFor(value)) return '_shipper_ask';
   switch (value) {
     case 'file':
       return ':'; // readline's own completion of files
@@ -116,7 +141,7 @@ function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): s
       return 'COMPREPLY=($(compgen -d -- "$cur")); compopt -o filenames 2>/dev/null';
     case 'image':
       return '_shipper_offer_image';
-    case 'none':
+    default:
       return undefined;
   }
 }

@@ -1,5 +1,11 @@
 // Completion for fish.
-import { IMAGE_PREFIXES, type OptionShape, type ProgramShape } from './shape.ts';
+import {
+  COMPLETE_WORD,
+  IMAGE_PREFIXES,
+  isAskedFor,
+  type OptionShape,
+  type ProgramShape,
+} from './shape.ts';
 
 /** The script: `shipper completion fish | source`. */
 export function fishScript({ commands, options }: ProgramShape): string {
@@ -13,7 +19,12 @@ export function fishScript({ commands, options }: ProgramShape): string {
   });
   return `# fish completion for shipper. For this shell: shipper completion fish | source
 # For every shell: shipper completion fish > ~/.config/fish/completions/shipper.fish
+function __shipper_ask # tasks, environments, services, hosts: what only the program knows, here and now
+  set -l typed (commandline -opc)
+  $typed[1] ${COMPLETE_WORD} fish $typed[2..] (commandline -ct) 2>/dev/null
+end
 complete -c shipper -f
+complete -c shipper -n ${quote(`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(' ')}`)} -f -a '(__shipper_ask)'
 ${options.map((option) => `complete -c shipper ${optionText(option)}`).join('\n')}
 ${[...new Set(lines)].join('\n')}
 `;
@@ -29,6 +40,7 @@ function optionText({ names, about, takesValue, choices, value }: OptionShape): 
 
 function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): string {
   if (choices.length > 0) return `-f -a ${quote(choices.join(' '))}`;
+  if (isAskedFor(value)) return `-f -a ${quote('(__shipper_ask)')}`;
   switch (value) {
     case 'file':
       return '-F';
@@ -36,7 +48,7 @@ function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): s
       return `-f -a ${quote('(__fish_complete_directories)')}`;
     case 'image':
       return `-F -a ${quote(IMAGE_PREFIXES.join(' '))}`;
-    case 'none':
+    default:
       return '-f';
   }
 }

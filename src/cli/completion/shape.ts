@@ -36,6 +36,14 @@ export interface ProgramShape {
   readonly options: readonly OptionShape[];
 }
 
+/** The hidden command by which the scripts of shells ask for what only the folder knows. */
+export const COMPLETE_WORD = '__complete';
+
+/** Kinds of values that the scripts ask the program for. */
+export function isAskedFor(value: ValueKind): boolean {
+  return value === 'environment' || value === 'service' || value === 'host';
+}
+
 /** Prefixes of image names that are worth offering. */
 export const IMAGE_PREFIXES = [
   'docker-daemon:',

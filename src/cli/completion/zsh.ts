@@ -1,8 +1,10 @@
 // Completion for zsh, through _arguments.
 import {
   type ArgumentShape,
+  COMPLETE_WORD,
   type CommandShape,
   IMAGE_PREFIXES,
+  isAskedFor,
   type OptionShape,
   type ProgramShape,
 } from './shape.ts';
@@ -17,7 +19,16 @@ _shipper_image() {
   _alternative 'prefix:prefix:compadd -S "" -- ${IMAGE_PREFIXES.join(' ')}' 'files:file:_files'
 }
 
+_shipper_ask() { # tasks, environments, services, hosts: what only the program knows, here and now
+  local -a found
+  found=("\${(@f)$("\${shipper_words[1]}" ${COMPLETE_WORD} zsh "\${(@)shipper_words[2,shipper_current]}" 2>/dev/null)}")
+  [[ -n $IPREFIX ]] && found=("\${(@)found#$IPREFIX}")
+  [[ -n "\${found[1]}" ]] && _describe -t tasks task found
+}
+
 _shipper() {
+  local -a shipper_words=("\${words[@]}")
+  local shipper_current=$CURRENT
   local curcontext="$curcontext" state line ret=1
   typeset -A opt_args
   local -a globals commands
@@ -32,10 +43,14 @@ ${lines(
   )
   _arguments -C "\${globals[@]}" '1:command:->command' '*::argument:->argument' && ret=0
   case $state in
-    command) _describe -t commands command commands && ret=0 ;;
+    command)
+      _describe -t commands command commands && ret=0
+      _shipper_ask && ret=0
+      ;;
     argument)
       case $words[1] in
 ${shape.commands.map(commandCase).join('\n')}
+        *) _shipper_ask && ret=0 ;;
       esac
       ;;
   esac
@@ -75,6 +90,7 @@ function argumentText({ name, choices, value, repeats }: ArgumentShape): string 
 
 function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): string {
   if (choices.length > 0) return `(${choices.join(' ')})`;
+  if (isAskedFor(value)) return '_shipper_ask';
   switch (value) {
     case 'file':
       return '_files';
@@ -82,7 +98,7 @@ function actionOf({ choices, value }: Pick<OptionShape, 'choices' | 'value'>): s
       return '_files -/';
     case 'image':
       return '_shipper_image';
-    case 'none':
+    default:
       return ' ';
   }
 }
