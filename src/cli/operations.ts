@@ -43,6 +43,7 @@ export interface Operations extends RolloutOperations, FleetOperations {
   shipProject(system: System, ctx: Context, request: ShipRequest): Promise<ShipReport>;
   planShip(system: System, ctx: Context, request: ShipRequest): Promise<ShipPlan>;
   writeConfig(system: System): Promise<InitReport>;
+  writeTasks(system: System): Promise<string>;
   configSchema(): Promise<string>;
 }
 
@@ -93,6 +94,10 @@ export const lazyOperations: Operations = {
   async writeConfig(system) {
     const { writeConfig } = await import('../config/init.ts');
     return writeConfig(system);
+  },
+  async writeTasks(system) {
+    const { writeTasks } = await import('../tasks/scaffold.ts');
+    return writeTasks(system);
   },
   async configSchema() {
     const { configSchema } = await import('../config/json-schema.ts');

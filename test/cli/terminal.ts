@@ -139,6 +139,10 @@ function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Op
       const file = `${system.cwd}/shipper.yaml`;
       return given.writeConfig?.(system) ?? { file, images: ['api', 'base'], included: [] };
     },
+    async writeTasks(system) {
+      calls.push(['writeTasks', system.cwd]);
+      return given.writeTasks?.(system) ?? `${system.cwd}/shipfile.ts`;
+    },
     async configSchema() {
       calls.push(['configSchema']);
       return given.configSchema?.() ?? '{}\n';

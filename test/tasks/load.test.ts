@@ -132,6 +132,25 @@ export class Thing {}`,
   });
 });
 
+describe('shipper init --tasks', () => {
+  it('writes a shipfile that works, and never over one', async () => {
+    const folder = folderWith({});
+    expect(await runIn(folder, ['init', '--tasks'])).toMatchObject({
+      code: 0,
+      out: 'shipfile.ts is written: shipper --help lists its tasks\n',
+    });
+    const ship = {
+      restart: async (...args: readonly unknown[]) => args,
+      containers: async (filter: object) => [JSON.stringify(filter)],
+    };
+    const line = ['bounce', 'api', '-b', '2', '--json'];
+    const { out } = await runIn(folder, line, { ship });
+    expect(JSON.parse(out).result).toEqual([{ services: ['api'] }, { batch: 2 }]);
+    expect((await runIn(folder, ['help'])).out).toContain('  running ');
+    expect(await runIn(folder, ['init', '--tasks'])).toMatchObject({ code: 1 });
+  });
+});
+
 describe('what is refused at load', () => {
   it.each([
     [
