@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { apiReference } from './api-reference.mjs';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const load = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
 
@@ -195,6 +197,7 @@ const EXIT_CODES = [
 const outputs = {
   'docs/reference/cli.md': cliPage(),
   'docs/reference/errors.md': errorsPage(),
+  'docs/reference/library.md': apiReference(root),
   'docs/reference/warnings.md': warningsPage(),
   'docs/reference/configuration.md': configurationPage(),
   'docs/architecture.md': architecturePage(),

@@ -332,11 +332,8 @@ export class FleetShipper implements AsyncDisposable {
    * Watches services of the environment until it is cancelled: what stops or turns unhealthy is mended as by `ensure`, after a
    * pause that doubles with each try, and given up after `limit` tries in a row. What was stopped by `stop` is left alone.
    */
-  async watch({
-    services = this.#options.services ?? [],
-    onEvent,
-    ...rules
-  }: WatchCall): Promise<never> {
+  async watch({ services: asked, onEvent, ...rules }: WatchCall): Promise<never> {
+    const services = asked ?? this.#options.services ?? [];
     const { ctx, spread, home } = await this.#begin({ services });
     const { watchFleet } = await import('./watch.ts');
     const job = { services, home, rules: { ...WATCH_RULES, ...rules }, tell: onEvent };
@@ -364,9 +361,8 @@ export class FleetShipper implements AsyncDisposable {
     const targets = await this.#targets.open(ctx);
     const { parallel = HOSTS_AT_ONCE, timeoutMs, patienceMs = PATIENCE_MS } = this.#options;
     const spread: FanOut = { targets, parallel, timeoutMs, patienceMs };
-    const { home } = targets;
-    const choice = choiceOf(ofServices(chosen, this.#options.services ?? []), home);
-    return { ctx, spread, home, choice };
+    const choice = choiceOf(ofServices(chosen, this.#options.services ?? []), targets.home);
+    return { ctx, spread, home: targets.home, choice };
   }
 
   async #onHosts<T>(
