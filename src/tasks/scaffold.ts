@@ -6,9 +6,11 @@ import { findShipfile } from './find-shipfile.ts';
 
 const NAME = 'shipfile.ts';
 
+const IMPORT = "import { option, positional, type Shipper, task } from 'shipper';";
+
 const TEXT = `// Tasks of this project: each export is a command, "shipper --help" lists them. All about them: docs/tasks.md of shipper.
 
-import { option, positional, type Shipper, task } from 'shipper';
+${IMPORT}
 
 /** Restart a service, a few containers at a time. */
 export const bounce = task(
