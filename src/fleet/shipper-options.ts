@@ -52,7 +52,7 @@ export interface RunCall extends RunOptions {
 
 /** Of `build`: what is built, of a folder, of a text, or of what the engine fetches itself. */
 export interface BuildCall {
-  /** The context: a folder of this machine, or `http://`, `https://`, `git://`, `github.com/…`, which each engine fetches. */
+  /** The context: a folder of this machine, or an address that each engine fetches: of a Git repository or an archive (HTTP). */
   readonly path?: string;
   /** A Dockerfile as text, in place of the one in `path`. */
   readonly dockerfileText?: string;
