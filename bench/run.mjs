@@ -1,16 +1,18 @@
 // The benchmark: ratios against limits and peers, measured in one run.
 //
-//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [registry] [ship] [--runs N] [--parts ours,none,peers,ten] [--write]
+//   node bench/run.mjs [archive] [memory] [start] [daemon] [large] [registry] [ship] [logs] [--runs N] [--parts ours,none,peers,ten] [--write]
 //
 // Without words: archive, memory and start. `daemon` wants DOCKER_HOST of a graph-driver engine that may be filled;
 // `large` makes a 10 GB archive; `registry` starts a docker-registry of its own and wants skopeo, and buildah or CRANE as peers;
-// `--parts` are those of it to run. `--write` adds the figures to bench/RESULTS.md.
+// `--parts` are those of it to run; `logs` follows 30 containers that write 1,000 lines a second each, of engines of its own.
+// `--write` adds the figures to bench/RESULTS.md.
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { benchLogs } from './logs.mjs';
 import { makeArchive } from './make-archive.mjs';
 import { measure, median, megabytes, seconds, which } from './measure.mjs';
 import { benchRegistry } from './registry.mjs';
@@ -158,6 +160,7 @@ const ALL = {
   daemon: benchDaemon,
   registry: () => benchRegistry({ work, root, shipper, runs, say, archive, parts }),
   ship: () => benchShip({ shipper, runs, say }),
+  logs: () => benchLogs({ work, bin: join(root, 'dist', 'bin.js'), say }),
 };
 
 mkdirSync(work, { recursive: true });

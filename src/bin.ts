@@ -5,6 +5,9 @@
 import { VERSION } from './cli/version.ts';
 import { endOnUncaught } from './uncaught.ts';
 
+/** Commands that go on until they are interrupted, however much goes through them. */
+const ENDLESS: ReadonlySet<string> = new Set(['logs', 'watch', 'top', 'exec', 'run']);
+
 let argv: readonly string[] = process.argv.slice(2);
 
 // What nobody caught ends in one line as well, and leaves nothing behind: whatever goes wrong, for example where not even
@@ -36,7 +39,7 @@ async function asPlugin(): Promise<string | undefined> {
 }
 
 async function run(): Promise<void> {
-  await tuneEngine();
+  await tuneEngine(argv.some((word) => ENDLESS.has(word)));
   const [{ main }, { runProcess }] = await Promise.all([
     import('./cli/main.ts'),
     import('./run-process.ts'),
@@ -52,10 +55,14 @@ async function run(): Promise<void> {
 /**
  * For runs of seconds that move gigabytes through small buffers (docs/decisions/0016). Less inlining: V8's optimizing
  * compiler would take a fifth of the processor time of a flatten. No incremental marking: what a socket reads is memory
- * outside the heap, and each few MB of it would start another marking of all the heap, beside the work, for nothing.
+ * outside the heap, and each few MB of it would start another marking of all the heap, beside the work, for nothing. What goes on
+ * for days is marked as it goes, and its heap grows little at a time: 190 MB became 90 (bench/logs.mjs).
  */
-async function tuneEngine(): Promise<void> {
+async function tuneEngine(isEndless: boolean): Promise<void> {
   const { setFlagsFromString } = await import('node:v8');
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=100');
-  setFlagsFromString('--no-incremental-marking');
+  const flags = isEndless
+    ? ['--semi-space-growth-factor=1', '--heap-growing-percent=20']
+    : ['--no-incremental-marking'];
+  for (const flag of flags) setFlagsFromString(flag);
 }

@@ -47,7 +47,7 @@ function configure(): void {
   const services = names.map((name, index) => {
     const more = [
       index === 0
-        ? 'tmpfs: [/state], healthcheck: { test: ["CMD-SHELL", "test ! -e /state/sick"], interval: 1s, timeout: 2s, retries: 1 }, '
+        ? 'tmpfs: [/state], healthcheck: { test: ["CMD-SHELL", "test ! -e /state/sick"], interval: 1s, timeout: 10s, retries: 2 }, '
         : '',
       index === 1 ? 'restart: "no", ' : '',
     ].join('');
