@@ -8,7 +8,7 @@ set -euo pipefail
 
 cache=${SHIPPER_REAL_CACHE:-/var/tmp/shipper-real}
 policy=/usr/sbin/policy-rc.d
-packages=(
+packages=(zsh fish 
   docker.io iptables iproute2 docker-registry skopeo umoci podman buildah crun runc conmon busybox-static
   debootstrap debian-archive-keyring ca-certificates curl pigz zstd xz-utils strace time python3 openssh-server
   openssh-client openssl util-linux procps nginx-light
