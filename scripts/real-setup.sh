@@ -11,7 +11,7 @@ policy=/usr/sbin/policy-rc.d
 packages=(
   docker.io iptables iproute2 docker-registry skopeo umoci podman buildah crun runc conmon busybox-static
   debootstrap debian-archive-keyring ca-certificates curl pigz zstd xz-utils strace time python3 openssh-server
-  openssh-client openssl util-linux procps nginx-light
+  openssh-client openssl util-linux procps nginx-light zsh fish
 )
 # Enabled by their packages, so that they would start with the next boot of the machine.
 services=(docker.service docker.socket containerd.service docker-registry.service podman.socket podman.service ssh.service nginx.service)

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { isAll } from '../support/amount.ts';
 import { folderWith, runIn } from './folder.ts';
 
 const BIN = fileURLToPath(new URL('../../dist/bin.js', import.meta.url));
@@ -115,7 +116,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(answers(out)).toEqual(sorted(cases));
   });
 
-  it.runIf(isHere('fish'))('in fish', async () => {
+  it.runIf(isAll() && isHere('fish'))('in fish', async () => {
     const cases = [...CASES, ['shipper bounce --mode=s', ['--mode=slow']]] as const;
     const file = join(BINARIES, 'script.fish');
     writeFileSync(file, await script('fish'));
@@ -126,18 +127,21 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(answers(out)).toEqual(sorted(cases));
   });
 
-  it.runIf(isHere('zsh')).each(ZSH_CASES)('in zsh after %j: %j', async (line, offers) => {
-    writeFileSync(join(FOLDER, 'script.zsh'), await script('zsh'));
-    const OUT = join(folderWith({}), 'out');
-    const out = execFileSync('zsh', ['-f', '-c', ZSH], {
-      encoding: 'utf8',
-      cwd: FOLDER,
-      env: { ...env, LINE: line, OUT, TERM: 'xterm' },
-      timeout: 50_000,
-    });
-    const current = line.split(' ').at(-1) ?? '';
-    const found = [...out.matchAll(/HIT<(.*)>/g)].map(([, hit = '']) => hit);
-    const fitting = [...new Set(found)].filter((hit) => hit.startsWith(current));
-    expect(fitting.sort()).toEqual([...offers].sort());
-  });
+  it.runIf(isAll() && isHere('zsh')).each(ZSH_CASES)(
+    'in zsh after %j: %j',
+    async (line, offers) => {
+      writeFileSync(join(FOLDER, 'script.zsh'), await script('zsh'));
+      const OUT = join(folderWith({}), 'out');
+      const out = execFileSync('zsh', ['-f', '-c', ZSH], {
+        encoding: 'utf8',
+        cwd: FOLDER,
+        env: { ...env, LINE: line, OUT, TERM: 'xterm' },
+        timeout: 50_000,
+      });
+      const current = line.split(' ').at(-1) ?? '';
+      const found = [...out.matchAll(/HIT<(.*)>/g)].map(([, hit = '']) => hit);
+      const fitting = [...new Set(found)].filter((hit) => hit.startsWith(current));
+      expect(fitting.sort()).toEqual([...offers].sort());
+    },
+  );
 });
