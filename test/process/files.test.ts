@@ -8,7 +8,7 @@ import { type Ended, processPlace } from './cli.ts';
 
 const hasLimits = spawnSync('prlimit', ['--version']).status === 0;
 /** Below, Node cannot even open our first file. */
-const LIMITS = [20, 25, 31, 59, 22, 28, 36, 45].slice(0, amount(2, 8));
+const LIMITS = [20, 25, 31, 59, 22, 28, 36, 45].slice(0, amount(4, 8));
 
 /** The numbers with which it went well. */
 async function withLimits(args: readonly string[]): Promise<number[]> {
