@@ -1,4 +1,6 @@
 // The fleet as commands work on it, loaded when one is run.
+import type { Context } from '../core/context.ts';
+import type { DoctorReport, DoctorRequest } from '../fleet/doctor-types.ts';
 import type { FleetShipper } from '../fleet/shipper.ts';
 import type { ShipperOptions } from '../fleet/shipper-options.ts';
 import type { System } from '../system/system.ts';
@@ -8,6 +10,7 @@ import { VERSION } from './version.ts';
 export interface FleetOperations {
   /** Connects to nothing yet. Dispose it. */
   openShipper(system: System, options: ShipperOptions): Promise<FleetShipper>;
+  examine(system: System, ctx: Context, request: DoctorRequest): Promise<DoctorReport>;
 }
 
 /** The real one. */
@@ -16,5 +19,10 @@ export const lazyFleetOperations: FleetOperations = {
     const { FleetShipper } = await import('../fleet/shipper.ts');
     const { realFleetParts } = await import('../fleet/real-fleet-parts.ts');
     return new FleetShipper(options, realFleetParts(system, VERSION, options));
+  },
+  async examine(system, ctx, request) {
+    const { examine } = await import('../fleet/doctor.ts');
+    const { realDoctorParts } = await import('../fleet/real-doctor-parts.ts');
+    return examine(ctx, realDoctorParts(system, request), request);
   },
 };

@@ -4,6 +4,7 @@ import { restartVerb, startVerb, stopVerb } from './commands/acts.ts';
 import { completionVerb } from './commands/completion.ts';
 import { copyVerb } from './commands/copy.ts';
 import { dockerPluginVerb } from './commands/docker-plugin.ts';
+import { doctorVerb } from './commands/doctor.ts';
 import { ensureVerb } from './commands/ensure.ts';
 import { execVerb } from './commands/exec.ts';
 import { flattenVerb } from './commands/flatten.ts';
@@ -64,6 +65,7 @@ const VERBS: readonly Verb[] = [
   waitVerb,
   pullVerb,
   initVerb,
+  doctorVerb,
   schemaVerb,
   dockerPluginVerb,
   completionVerb,

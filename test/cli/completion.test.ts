@@ -98,6 +98,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
         'wait',
         'pull',
         'init',
+        'doctor',
         'schema',
         'docker-plugin',
         'completion',

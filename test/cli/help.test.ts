@@ -24,6 +24,7 @@ const VERBS = [
   'start',
   'stop',
   'restart',
+  'doctor',
   'ensure',
   'watch',
   'logs',

@@ -106,6 +106,10 @@ function scripted(given: Partial<Operations>, calls: (readonly unknown[])[]): Op
     async openShipper(system, options) {
       return given.openShipper?.(system, options) ?? refuse('open');
     },
+    async examine(system, ctx, request) {
+      calls.push(['examine', request]);
+      return given.examine?.(system, ctx, request) ?? { ok: true, checks: [] };
+    },
     async flattenImage(system, ctx, request) {
       calls.push(['flattenImage', request]);
       return given.flattenImage?.(system, ctx, request) ?? flattenReport();
