@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const HOSTS = /^(?:rollout|swarm|fleet|ssh-|daemon-restart|containers)/;
+const HOSTS = /^(?:rollout|swarm|fleet|fabric|shells|ssh-|ship-limits|daemon-restart|containers)/;
 
 /** Runs vitest; what it says is told at its end where `isLater`. Returns its exit code. */
 function vitest(args, isLater) {
