@@ -48,38 +48,42 @@ describe.each<[string, Partial<ModelService>]>([
     ['kill-after', 'rollout'],
     ['kill-after', 'resume'],
     ['kill-after', 'rollback'],
-  ])('at any call (%s) ends well by %s (D7)', async (kill, mend) => {
-    const calls = await countCalls(prepare, part);
-    expect(calls).toBeGreaterThan(100);
-    for (let at = amount(3, 1); at <= calls; at += amount(151, 1)) {
-      const model = await prepare();
-      const watched = model.watch();
-      let call = 0;
-      const intercept = (): CallFault => {
-        call += 1;
-        return call === at ? kill : 'pass';
-      };
-      const killed = await model.rollout(services('v2', part), { intercept });
-      expect(killed, `call ${at}`).toBeUndefined();
-      const again =
-        mend === 'resume'
-          ? await model.resume(services('v2', part))
-          : mend === 'rollback'
-            ? await model.rollback(services('v2', part)).catch(() => undefined)
-            : await model.rollout(services('v2', part));
-      const where = `killed at call ${at} of ${calls}`;
-      if (mend === 'rollout') {
-        expect(['done', 'unchanged'], where).toContain(again?.result.outcome);
-        expect(model.serving(), where).toBe(AT_END('v2'));
-      } else {
-        // Where nothing was begun there is nothing to be done, and what runs stays.
-        const serving = model.serving();
-        expect([AT_END('v1'), AT_END('v2')], `${where}: ${again?.result.outcome}`).toContain(
-          serving,
-        );
+  ])(
+    'at any call (%s) ends well by %s (D7)',
+    async (kill, mend) => {
+      const calls = await countCalls(prepare, part);
+      expect(calls).toBeGreaterThan(100);
+      for (let at = amount(3, 1); at <= calls; at += amount(151, 1)) {
+        const model = await prepare();
+        const watched = model.watch();
+        let call = 0;
+        const intercept = (): CallFault => {
+          call += 1;
+          return call === at ? kill : 'pass';
+        };
+        const killed = await model.rollout(services('v2', part), { intercept });
+        expect(killed, `call ${at}`).toBeUndefined();
+        const again =
+          mend === 'resume'
+            ? await model.resume(services('v2', part))
+            : mend === 'rollback'
+              ? await model.rollback(services('v2', part)).catch(() => undefined)
+              : await model.rollout(services('v2', part));
+        const where = `killed at call ${at} of ${calls}`;
+        if (mend === 'rollout') {
+          expect(['done', 'unchanged'], where).toContain(again?.result.outcome);
+          expect(model.serving(), where).toBe(AT_END('v2'));
+        } else {
+          // Where nothing was begun there is nothing to be done, and what runs stays.
+          const serving = model.serving();
+          expect([AT_END('v1'), AT_END('v2')], `${where}: ${again?.result.outcome}`).toContain(
+            serving,
+          );
+        }
+        expect(again?.result.results.size ?? 0, where).toBeGreaterThanOrEqual(0);
+        if (order === 'start-first') expect(watched.dark, where).toEqual([]);
       }
-      expect(again?.result.results.size ?? 0, where).toBeGreaterThanOrEqual(0);
-      if (order === 'start-first') expect(watched.dark, where).toEqual([]);
-    }
-  });
+    },
+    300_000,
+  );
 });
