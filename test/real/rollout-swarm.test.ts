@@ -258,6 +258,8 @@ describe('a rollout in a swarm of three managers', () => {
     const report = JSON.parse(run.stdout()) as RolloutReport;
     await second.join();
     await waitForNodes(fleet.hosts[2]);
+    // For a moment it does not know itself that it is a manager.
+    await waitForNodes(second);
     // An update whose new task was on that node is never ended by the swarm: then it is told so, and ended by the next run.
     expect([report.outcome === 'done', run.child.exitCode === 0]).toEqual(
       report.outcome === 'done' ? [true, true] : [false, false],
