@@ -48,6 +48,16 @@ async function* outputOf(
   call: Call,
 ): AsyncGenerator<LogLine, void, undefined> {
   const isRaw = await hasTerminal(session, ctx, container, call);
+  yield* answeredLines(session, ctx, call, isRaw);
+}
+
+/** The lines that answer `call`. `isRaw`: they come from a terminal. */
+export async function* answeredLines(
+  session: Session,
+  ctx: Context,
+  call: Call,
+  isRaw: boolean,
+): AsyncGenerator<LogLine, void, undefined> {
   const exchange = await session.open(ctx, call);
   try {
     exchange.finishRequest(session.patience.idleMs);

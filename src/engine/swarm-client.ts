@@ -1,7 +1,7 @@
 // The calls of a manager over one session.
 import type { Context } from '../core/context.ts';
 import { isShipperError } from '../core/errors.ts';
-import { linesOf } from './container-logs.ts';
+import { answeredLines } from './container-logs.ts';
 import {
   labelFilter,
   namedPath,
@@ -13,7 +13,7 @@ import {
 import type { EngineLogin } from './engine.ts';
 import { failure } from './failures.ts';
 import { authHeader } from './image-calls.ts';
-import { type Call, expectSuccess, type Session } from './session.ts';
+import type { Call, Session } from './session.ts';
 import type { SwarmCalls } from './swarm.ts';
 import { configOf, nodeOf, platformsOf, serviceOf, swarmStateOf, taskOf } from './swarm-answers.ts';
 import { inPath } from './terms.ts';
@@ -64,14 +64,7 @@ async function* taskLogs(session: Session, ctx: Context, task: string, tail: num
   const about = await session.requestJson(ctx, { method: 'GET', path, action });
   const isRaw = objectOf(objectOf(about['Spec'])['ContainerSpec'])['TTY'] === true;
   const query = { stdout: '1', stderr: '1', tail: String(tail) };
-  const exchange = await session.open(ctx, { method: 'GET', path: `${path}/logs`, action, query });
-  try {
-    exchange.finishRequest(session.patience.idleMs);
-    await expectSuccess(exchange);
-    yield* linesOf(exchange, isRaw);
-  } finally {
-    exchange.close();
-  }
+  yield* answeredLines(session, ctx, { method: 'GET', path: `${path}/logs`, action, query }, isRaw);
 }
 
 function serviceCalls(

@@ -4,6 +4,7 @@ import { findEndpoint } from '../engine/endpoint.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 import { findBuildx } from '../pipeline/build/find-buildx.ts';
 import { connectRegistries } from '../registry/connect.ts';
+import { connectHost } from '../rollout/connect-host.ts';
 import type { System } from '../system/system.ts';
 import type { DoctorParts } from './doctor.ts';
 
@@ -11,11 +12,7 @@ import type { DoctorParts } from './doctor.ts';
 export function realDoctorParts(system: System, media: MediaOptions): DoctorParts {
   return {
     system,
-    async connect({ kind, address }, patienceMs) {
-      const options = kind === 'context' ? { context: address } : { host: address };
-      const { endpoint } = await findEndpoint(system, options);
-      return connectEngine(endpoint, system, { idleMs: patienceMs });
-    },
+    connect: (choice, patienceMs) => connectHost(system, choice, patienceMs),
     async engineFacts(ctx) {
       const { endpoint } = await findEndpoint(system, media);
       await using engine = connectEngine(endpoint, system);

@@ -3,6 +3,7 @@ import { given } from '../core/given.ts';
 import { connectEngine } from '../engine/client.ts';
 import { findEndpoint } from '../engine/endpoint.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
+import { connectHost } from '../rollout/connect-host.ts';
 import type { System } from '../system/system.ts';
 import type { FleetParts } from './fleet-parts.ts';
 
@@ -12,11 +13,7 @@ export function realFleetParts(system: System, version: string, media: MediaOpti
   return {
     system,
     media: given({ creds, authfile, insecure, mirrors }),
-    async connect({ kind, address }, patienceMs) {
-      const options = kind === 'context' ? { context: address } : { host: address };
-      const { endpoint } = await findEndpoint(system, options);
-      return connectEngine(endpoint, system, { idleMs: patienceMs });
-    },
+    connect: (choice, patienceMs) => connectHost(system, choice, patienceMs),
     async usual() {
       const { endpoint, text } = await findEndpoint(system);
       const connect = async (idleMs: number) => connectEngine(endpoint, system, { idleMs });

@@ -26,6 +26,29 @@ export interface Running {
   };
 }
 
+interface RanRelease {
+  readonly id: string;
+  readonly services: readonly RunningService[];
+}
+
+/** From what an environment remembers; undefined where nothing was ever rolled out. */
+export function runningOf(
+  releases: readonly RanRelease[],
+  current: RanRelease | undefined,
+  unfinished: Running['unfinished'],
+): Running | undefined {
+  if (current === undefined) return undefined;
+  const half = releases.find(({ id }) => id === unfinished?.release);
+  return {
+    release: current.id,
+    services: current.services,
+    everRan: new Set(releases.flatMap(({ services }) => services.map(({ name }) => name))),
+    ...(unfinished === undefined
+      ? {}
+      : { unfinished: { ...unfinished, ...(half && { services: half.services }) } }),
+  };
+}
+
 /** What is moved. */
 export interface Cargo {
   /** The release that runs it. */

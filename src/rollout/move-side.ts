@@ -4,8 +4,8 @@ import { see } from './deployment.ts';
 import { isSwarm, type Opened } from './environment.ts';
 import { recordIn } from './journal-changes.ts';
 import { newReleaseId } from './labels.ts';
-import { type Cargo, type Running, requireMoved } from './move-cargo.ts';
-import type { Journal, ReleasedImage } from './release.ts';
+import { type Cargo, type Running, requireMoved, runningOf } from './move-cargo.ts';
+import type { ReleasedImage } from './release.ts';
 import { type Choice, changeEnvironment, planChange, rolloutChoice } from './rollout.ts';
 import type { RolloutPlan, RolloutReport, RolloutRequest } from './rollout-types.ts';
 import { leavingRules, rolloutTarget } from './targets.ts';
@@ -45,25 +45,11 @@ function hostsSide(ctx: Context, opened: Opened, request: RolloutRequest): MoveS
   return {
     async running() {
       const { journal } = await see(ctx, opened.fleet.hosts, opened.scope);
-      return runningIn(journal);
+      const { releases, current, unfinished } = journal;
+      return runningOf(releases, recordIn(journal, current), unfinished);
     },
     arriving: async (images) => half(await rolloutChoice(ctx, opened, request, images)),
     leaving: (cargo) => half(leavingChoice(ctx, opened, cargo)),
-  };
-}
-
-function runningIn(journal: Journal): Running | undefined {
-  const current = recordIn(journal, journal.current);
-  if (current === undefined) return undefined;
-  const { unfinished, releases } = journal;
-  const half = recordIn(journal, unfinished?.release);
-  return {
-    release: current.id,
-    services: current.services,
-    everRan: new Set(releases.flatMap(({ services }) => services.map(({ name }) => name))),
-    ...(unfinished === undefined
-      ? {}
-      : { unfinished: { ...unfinished, ...(half && { services: half.services }) } }),
   };
 }
 

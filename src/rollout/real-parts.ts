@@ -1,10 +1,9 @@
 // What rollouts bring along outside of tests.
-import { connectEngine } from '../engine/client.ts';
-import { findEndpoint } from '../engine/endpoint.ts';
 import type { MediaOptions } from '../operations/flatten-types.ts';
 import type { System } from '../system/system.ts';
 import { loginsFor } from '../transport/engine-logins.ts';
 import { Transports } from '../transport/open.ts';
+import { connectHost } from './connect-host.ts';
 import { Delivery } from './delivery.ts';
 import type { RolloutParts } from './environment.ts';
 import { hookRunner } from './hooks.ts';
@@ -17,11 +16,7 @@ import { wantedServices } from './wanted.ts';
 export function realParts(system: System, version: string, media: MediaOptions): RolloutParts {
   return {
     version,
-    async connect({ kind, address }, patienceMs) {
-      const options = kind === 'context' ? { context: address } : { host: address };
-      const { endpoint } = await findEndpoint(system, options);
-      return connectEngine(endpoint, system, { idleMs: patienceMs });
-    },
+    connect: (choice, patienceMs) => connectHost(system, choice, patienceMs),
     async wanted(ctx, opened, { services = [], report }, images) {
       await using transports = new Transports(system, media);
       const { project } = opened;

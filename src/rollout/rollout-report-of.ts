@@ -31,7 +31,7 @@ export function reportOf(
   { outcome, works, results, error }: RunResult,
   facts: ReportFacts,
 ): RolloutReport {
-  const { shipper, scope, startedAt, seconds, notes, skipped } = facts;
+  const { skipped } = facts;
   const slots: SlotReport[] = works.map((work) => {
     const { service, slot, host, now, isSettled } = work;
     const result = results.get(work);
@@ -50,24 +50,44 @@ export function reportOf(
       ? [{ service, slot, host, state: 'skipped', seconds: 0 }]
       : [],
   );
-  const isUndone = action === 'rollback' && outcome === 'rolled-back';
-  const told = isUndone ? 'done' : outcome;
+  const { head, tail } = frameOf(
+    { action, release: record.id, outcome, error },
+    facts,
+    skipped.length > 0,
+  );
   return {
-    schema: 1,
-    shipper,
-    project: scope.project,
-    environment: scope.environment,
-    action,
-    release: record.id,
-    outcome: told,
-    startedAt,
-    seconds,
+    ...head,
     hosts: hostsOf(facts, slots),
     services: services.flatMap(serviceOf),
     slots: [...slots, ...away],
-    notes,
-    ...(error === undefined || isUndone ? {} : { error: failureOf(error) }),
-    mend: mendOf(told, scope, skipped.length > 0),
+    ...tail,
+  };
+}
+
+/** What a run on hosts and one in a swarm tell alike. */
+interface ReportFrame {
+  readonly head: Omit<RolloutReport, 'hosts' | 'services' | 'slots' | keyof ReportFrame['tail']>;
+  readonly tail: Pick<RolloutReport, 'notes' | 'error' | 'mend'>;
+}
+
+/** The members of a report in front of hosts, services and slots, and behind them. A rollback that ended is done. */
+export function frameOf(
+  run: Pick<RolloutReport, 'action' | 'release' | 'outcome'> & { readonly error?: unknown },
+  { shipper, scope, startedAt, seconds, notes }: Omit<ReportFacts, 'hosts' | 'skipped'>,
+  isIncomplete: boolean,
+): ReportFrame {
+  const { action, release, error } = run;
+  const isUndone = action === 'rollback' && run.outcome === 'rolled-back';
+  const outcome = isUndone ? 'done' : run.outcome;
+  const { project, environment } = scope;
+  const names = { schema: 1, shipper, project, environment } as const;
+  return {
+    head: { ...names, action, release, outcome, startedAt, seconds },
+    tail: {
+      notes,
+      ...(error === undefined || isUndone ? {} : { error: failureOf(error) }),
+      mend: mendOf(outcome, scope, isIncomplete),
+    },
   };
 }
 
@@ -100,7 +120,7 @@ function hostsOf(
 }
 
 /** Commands that mend what was left. */
-export function mendOf(
+function mendOf(
   outcome: RolloutOutcome,
   { environment }: DeployScope,
   isSkipped: boolean,

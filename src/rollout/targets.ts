@@ -1,9 +1,10 @@
 // What a rollout, a rollback or a resume is to bring about, from what was asked and what the hosts remember: pure.
 import { ShipperError } from '../core/errors.ts';
+import { halfWay, sameServices } from './half-way.ts';
 import { recordIn } from './journal-changes.ts';
 import { slotName } from './labels.ts';
 import type { HostView } from './observe.ts';
-import type { DeployScope, Journal, ReleasedService, ReleaseRecord } from './release.ts';
+import type { DeployScope, Journal, ReleaseRecord } from './release.ts';
 import type { RolloutTarget } from './rollout-run.ts';
 import type { ServiceRules, StepRules } from './works.ts';
 
@@ -55,7 +56,8 @@ export function rolloutTarget(
   };
   if (unfinished !== undefined && record !== undefined && !force) {
     const isSame = unfinished.action === 'rollout' && sameServices(record.services, services);
-    if (!isSame || unfinished.phase !== 'rolling') throw halfWay(known, record);
+    if (!isSame || unfinished.phase !== 'rolling')
+      throw halfWay(known.scope.environment, unfinished.phase, record);
     return { ...common, record, resumed: unfinished };
   }
   const made: ReleaseRecord = { ...fresh, status: 'unfinished', services, slots: [] };
@@ -191,23 +193,6 @@ function currentOf(journal: Journal): ReleaseRecord | undefined {
 
 function isAway({ views }: Known, engine: string): boolean {
   return !views.some(({ host }) => host.id === engine);
-}
-
-function sameServices(a: readonly ReleasedService[], b: readonly ReleasedService[]): boolean {
-  const key = (services: readonly ReleasedService[]) =>
-    services
-      .map(({ name, specHash }) => `${name} ${specHash}`)
-      .sort()
-      .join('\n');
-  return key(a) === key(b);
-}
-
-function halfWay({ scope, journal }: Known, { id, at, by }: ReleaseRecord): ShipperError {
-  const { environment } = scope;
-  const way = journal.unfinished?.phase === 'rolling-back' ? 'on its way back' : 'half-way';
-  const message = `Cannot roll out ${environment}: release ${id} (${by}, ${at}) is ${way}`;
-  const hint = `shipper resume ${environment} or shipper rollback ${environment}; --force begins a new release from what runs now`;
-  return new ShipperError('PARTIAL', message, { hint });
 }
 
 function unknownRelease(

@@ -5,13 +5,14 @@ import { LineText } from '../../report/line-text.ts';
 import { exitCodeOfContainers } from '../exit-code.ts';
 import { WHAT } from '../options.ts';
 import type { Session } from '../session.ts';
-import { parsePair, parseWord, usage } from '../values.ts';
+import { parsePair, usage } from '../values.ts';
 import type { OptionSpec, Verb } from '../verb.ts';
 import { DRY_RUN, ENVIRONMENT } from './environment-options.ts';
 import {
   containerFilter,
   type FleetFlags,
   fleetOptions,
+  PROCESS_OPTIONS,
   shipperOptions,
   WHICH_SERVICES,
 } from './fleet-options.ts';
@@ -39,13 +40,7 @@ is the command's; else it is 0 where all ended with 0, 3 where some did, 1 where
   args: [ENVIRONMENT, WHICH_SERVICES],
   command: { about: 'the command and its arguments, without a shell' },
   options: fleetOptions(
-    { flags: '-u, --user <USER>', about: 'as this user', group: WHAT, parse: parseWord },
-    {
-      flags: '-w, --workdir <DIR>',
-      about: 'in this folder of the container',
-      group: WHAT,
-      parse: parseWord,
-    },
+    ...PROCESS_OPTIONS,
     {
       flags: '-e, --env <KEY=VALUE>',
       about: 'a variable of its environment',

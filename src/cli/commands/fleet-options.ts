@@ -2,7 +2,7 @@
 import { given } from '../../core/given.ts';
 import type { ContainerFilter } from '../../fleet/selection.ts';
 import type { ShipperOptions } from '../../fleet/shipper-options.ts';
-import { CONFIG_OPTION } from '../options.ts';
+import { CONFIG_OPTION, WHAT } from '../options.ts';
 import { countUpTo, parseDuration, parseWord, usage } from '../values.ts';
 import type { ArgumentSpec, OptionSpec } from '../verb.ts';
 import { type EnvironmentFlags, HOSTS, skipOption } from './environment-options.ts';
@@ -27,6 +27,17 @@ export const WHICH_SERVICES: ArgumentSpec = {
   repeats: true,
   optional: true,
 };
+
+/** Of a command that is run in a container. */
+export const PROCESS_OPTIONS: readonly OptionSpec[] = [
+  { flags: '-u, --user <USER>', about: 'as this user', group: WHAT, parse: parseWord },
+  {
+    flags: '-w, --workdir <DIR>',
+    about: 'in this folder of the container',
+    group: WHAT,
+    parse: parseWord,
+  },
+];
 
 const WHICH = 'Which containers:';
 const HOW = 'How it runs:';

@@ -4,11 +4,11 @@ import type { ServiceRan } from '../../fleet/run-service.ts';
 import { safe } from '../../report/text.ts';
 import { EXIT, exitCodeOfContainers } from '../exit-code.ts';
 import { mediaOptions, REGISTRY_OPTIONS, type RegistryFlags, WHAT } from '../options.ts';
-import { parsePair, parseWord } from '../values.ts';
+import { parsePair } from '../values.ts';
 import type { Verb } from '../verb.ts';
 import { DRY_RUN, ENVIRONMENT } from './environment-options.ts';
 import { lineWriter, NO_PREFIX } from './exec.ts';
-import { type FleetFlags, hostOptions, shipperOptions } from './fleet-options.ts';
+import { type FleetFlags, hostOptions, PROCESS_OPTIONS, shipperOptions } from './fleet-options.ts';
 import { runFleet } from './fleet-run.ts';
 
 interface RunFlags extends FleetFlags, RegistryFlags {
@@ -42,13 +42,7 @@ when it ends, and its exit code is that of this command; of several as with "shi
       },
       { flags: '--all-hosts', about: 'on every host, not only on the first', group: WHAT },
       { flags: '-d, --detach', about: 'leave it running, and wait for nothing', group: WHAT },
-      { flags: '-u, --user <USER>', about: 'as this user', group: WHAT, parse: parseWord },
-      {
-        flags: '-w, --workdir <DIR>',
-        about: 'in this folder of the container',
-        group: WHAT,
-        parse: parseWord,
-      },
+      ...PROCESS_OPTIONS,
       {
         flags: '-e, --env <KEY=VALUE>',
         about: 'one more variable of its environment',

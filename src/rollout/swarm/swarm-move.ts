@@ -2,10 +2,10 @@
 // makes them again (decision 37).
 import type { Context } from '../../core/context.ts';
 import type { Opened } from '../environment.ts';
-import { type Cargo, type Running, requireMoved } from '../move-cargo.ts';
+import { type Cargo, requireMoved, runningOf } from '../move-cargo.ts';
 import type { HalfMove, MoveSide } from '../move-side.ts';
 import type { RolloutRequest } from '../rollout-types.ts';
-import { readHistory, type SwarmHistory } from './history.ts';
+import { readHistory } from './history.ts';
 import { freshRelease, rolloutChoice } from './swarm.ts';
 import { changeSwarm, managersOf, planSwarm, type SwarmChoose } from './swarm-change.ts';
 import { swarmLeavingTarget } from './swarm-targets.ts';
@@ -18,7 +18,9 @@ export function swarmSide(ctx: Context, opened: Opened, request: RolloutRequest)
   });
   return {
     async running() {
-      return runningIn(await readHistory(ctx, managersOf(opened, request), opened.scope));
+      const managers = managersOf(opened, request);
+      const { releases, current, run } = await readHistory(ctx, managers, opened.scope);
+      return runningOf(releases, current, run);
     },
     async arriving(images) {
       const choose = await rolloutChoice(ctx, opened, request, images);
@@ -26,19 +28,6 @@ export function swarmSide(ctx: Context, opened: Opened, request: RolloutRequest)
       return half((known) => ({ ...choose(known), watchesAll: true }));
     },
     leaving: (cargo) => half(leavingChoice(ctx, opened, cargo)),
-  };
-}
-
-function runningIn({ releases, current, run }: SwarmHistory): Running | undefined {
-  if (current === undefined) return undefined;
-  const half = releases.find(({ id }) => id === run?.release);
-  return {
-    release: current.id,
-    services: current.services,
-    everRan: new Set(releases.flatMap(({ services }) => services.map(({ name }) => name))),
-    ...(run === undefined
-      ? {}
-      : { unfinished: { ...run, ...(half && { services: half.services }) } }),
   };
 }
 

@@ -1,11 +1,9 @@
 // From how a run in a swarm went to its report: pure. The form is that of single hosts; a slot is a task's place, its host a node.
 
 import { failureOf } from '../../core/errors.ts';
-import type { SkippedHost } from '../fleet.ts';
-import type { RolloutHost } from '../host.ts';
 import { LABELS } from '../labels.ts';
 import type { DeployScope } from '../release.ts';
-import { mendOf } from '../rollout-report-of.ts';
+import { frameOf, type ReportFacts } from '../rollout-report-of.ts';
 import type { RolloutPlan, RolloutReport, SlotReport, SlotState } from '../rollout-types.ts';
 import { isOf } from './judge.ts';
 import { nodeNames, placedTasks, type SwarmView } from './look.ts';
@@ -14,16 +12,9 @@ import type { SwarmTarget } from './swarm-targets.ts';
 import { imageOf, replicasOf, type ServiceWork } from './works.ts';
 
 /** What a report is made from, beside the result. */
-export interface SwarmReportFacts {
-  readonly shipper: string;
-  readonly scope: DeployScope;
-  readonly hosts: readonly RolloutHost[];
-  readonly skipped: readonly SkippedHost[];
+export interface SwarmReportFacts extends ReportFacts {
   /** What is there after it; undefined where the swarm does not answer any more. */
   readonly view: Omit<SwarmView, 'history'> | undefined;
-  readonly startedAt: string;
-  readonly seconds: number;
-  readonly notes: readonly string[];
 }
 
 /** The report of a run. */
@@ -32,20 +23,11 @@ export function swarmReportOf(
   { outcome, results, error }: SwarmRunResult,
   facts: SwarmReportFacts,
 ): RolloutReport {
-  const { shipper, scope, hosts, skipped, startedAt, seconds, notes } = facts;
+  const { hosts, skipped } = facts;
   const { action, release, works } = target;
-  const isUndone = action === 'rollback' && outcome === 'rolled-back';
-  const told = isUndone ? 'done' : outcome;
+  const { head, tail } = frameOf({ action, release: release.id, outcome, error }, facts, false);
   return {
-    schema: 1,
-    shipper,
-    project: scope.project,
-    environment: scope.environment,
-    action,
-    release: release.id,
-    outcome: told,
-    startedAt,
-    seconds,
+    ...head,
     hosts: [
       ...hosts.map(({ name }) => ({ host: name, state: 'reached' }) as const),
       ...skipped.map(
@@ -55,9 +37,7 @@ export function swarmReportOf(
     ],
     services: servicesOf(release),
     slots: works.flatMap((work) => slotsOf(work, results, facts)),
-    notes,
-    ...(error === undefined || isUndone ? {} : { error: failureOf(error) }),
-    mend: mendOf(told, scope, false),
+    ...tail,
   };
 }
 

@@ -2,6 +2,7 @@
 // rules are those of single hosts (`targets.ts`).
 import { ShipperError } from '../../core/errors.ts';
 import type { SwarmService } from '../../engine/swarm.ts';
+import { halfWay, sameServices } from '../half-way.ts';
 import type { DeployScope, NetworkSpecs } from '../release.ts';
 import type { KeptRelease, KeptRun, SwarmHistory } from './history.ts';
 import type { SwarmRelease } from './release-text.ts';
@@ -80,8 +81,8 @@ function newTarget(
   const common = { action: 'rollout' as const, works, isBack: false };
   const record = history.releases.find(({ id }) => id === run?.release);
   if (run !== undefined && record !== undefined && !force) {
-    const isSame = run.action === 'rollout' && isSameRelease(record.services, release.services);
-    if (!isSame || run.phase !== 'rolling') throw halfWay(scope, run, record);
+    const isSame = run.action === 'rollout' && sameServices(record.services, release.services);
+    if (!isSame || run.phase !== 'rolling') throw halfWay(scope.environment, run.phase, record);
     return { ...common, release: record, resumed: run };
   }
   return { ...common, release, ...(run === undefined ? {} : { givenUp: run }) };
@@ -151,23 +152,4 @@ export function releaseOf(
 
 function releaseTarget({ scope, present }: SwarmKnown, release: KeptRelease) {
   return { release, works: serviceWorks(scope, release.services, present, true) };
-}
-
-function isSameRelease(
-  a: readonly ReleasedSwarmService[],
-  b: readonly ReleasedSwarmService[],
-): boolean {
-  const key = (services: readonly ReleasedSwarmService[]) =>
-    services
-      .map(({ name, specHash }) => `${name} ${specHash}`)
-      .sort()
-      .join('\n');
-  return key(a) === key(b);
-}
-
-function halfWay({ environment }: DeployScope, run: KeptRun, { id, at, by }: KeptRelease) {
-  const way = run.phase === 'rolling-back' ? 'on its way back' : 'half-way';
-  const message = `Cannot roll out ${environment}: release ${id} (${by}, ${at}) is ${way}`;
-  const hint = `shipper resume ${environment} or shipper rollback ${environment}; --force begins a new release from what runs now`;
-  return new ShipperError('PARTIAL', message, { hint });
 }
