@@ -121,7 +121,8 @@ export function wholeReference(
     if (!isShipperError(error)) throw error;
     const [, shown = '', reason = ''] =
       /^Cannot use reference ("(?:[^"\\]|\\.)*"): (.*)$/s.exec(error.message) ?? [];
-    problems.add(place, `the reference ${shown} cannot be used: ${reason}`);
+    const hint = words.startsWith('docker://') ? 'leave out "docker://"' : undefined;
+    problems.add(place, `the reference ${shown} cannot be used: ${reason}`, hint);
     return undefined;
   }
 }

@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { ShipperError } from '../../src/core/errors.ts';
 import { runLine } from './terminal.ts';
 
+const NEXT = 'Next: shipper ship --dry-run, which shows what would be done\n';
+
 describe('shipper init', () => {
   it('says what it wrote, for people, scripts and programs', async () => {
     const { out, code, terminal } = await runLine(['init']);
-    expect([out, code]).toEqual(['shipper.yaml is written: images: api, base\n', 0]);
+    expect([out, code]).toEqual([`shipper.yaml is written: images: api, base\n${NEXT}`, 0]);
     expect(terminal.calls).toEqual([['writeConfig', '/work']]);
     expect((await runLine(['-C', 'inner', 'init', '-q'])).out).toBe('/work/inner/shipper.yaml\n');
     const { out: json } = await runLine(['init', '--json']);
@@ -27,7 +29,7 @@ describe('shipper init', () => {
       'shipper.yaml is written: no Dockerfile was found: see its comments\n',
     );
     expect(await found(['a'], ['compose.yaml'])).toBe(
-      'shipper.yaml is written: images: a; includes compose.yaml\n',
+      `shipper.yaml is written: images: a; includes compose.yaml\n${NEXT}`,
     );
   });
 });

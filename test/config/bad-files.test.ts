@@ -302,6 +302,11 @@ const NAMES: readonly Row[] = [
     '2:16: the reference "example/DB:5" cannot be used: the repository name must be lowercase',
   ],
   [
+    'a reference with the transport of other commands',
+    'images:\n  db: { image: docker://docker.io/library/redis:7 }\n',
+    '2:16: the reference "docker://docker.io/library/redis:7" cannot be used: the format is not valid (leave out "docker://")',
+  ],
+  [
     'an image by its id',
     `images:\n  db: { image: ${'a'.repeat(64)} }\n`,
     '2:16: the reference "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" cannot be used: a name cannot be 64 hex digits: an image id is meant by sha256:…',

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { SPOOL_MODES } from '../../src/transport/spool-mode.ts';
+import { isAll } from '../support/amount.ts';
 import { sha256 } from '../support/archives.ts';
 import { type FakeRegistry, startFakeRegistry } from '../support/registry-server.ts';
 import { entry, tar } from '../support/tar-builder.ts';
@@ -33,7 +34,7 @@ function putImage(registry: FakeRegistry): void {
   repository.putManifest(mediaType, Buffer.from(manifest), '1');
 }
 
-describe('flatten from registry to registry', () => {
+describe.runIf(isAll())('flatten from registry to registry', () => {
   it('gives the same image with every --spool, and with a cache', async () => {
     using place = workplace();
     await using registry = await startFakeRegistry();

@@ -88,7 +88,7 @@ describe('SIGTERM', () => {
     expect(place.leftovers()).toEqual([]);
   });
 
-  it('once the first tag moves lets the others move', async () => {
+  it.runIf(isAll())('once the first tag moves lets the others move', async () => {
     using place = processPlace();
     await using fake = await startFakeRegistry();
     prepare(place, fake);
@@ -103,7 +103,7 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('a second run', () => {
+describe.runIf(isAll())('a second run', () => {
   it('does nothing', async () => {
     using place = processPlace();
     await using fake = await startFakeRegistry();

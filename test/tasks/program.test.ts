@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { isAll } from '../support/amount.ts';
 import { folderWith } from './folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,14 +61,14 @@ describe.each(NAMES)('cli(import.meta) in %s', (name) => {
     );
   });
 
-  it('tells failures in it', () => {
+  it.runIf(isAll())('tells failures in it', () => {
     const { status, stdout, stderr } = run(file, 'fail');
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toContain(`shipper: Cannot finish fail: boom (${name}:9:9)\n`);
     expect(run(file, 'helo')).toMatchObject({ status: 2 });
   });
 
-  it('does nothing where it is imported', () => {
+  it.runIf(isAll())('does nothing where it is imported', () => {
     expect(run(join(file, '../other.mjs'), 'hello', 'x')).toEqual({
       status: 0,
       stdout: 'imported\n',

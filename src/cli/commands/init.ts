@@ -58,5 +58,7 @@ function initText({ file, images, included }: InitReport): string {
     ...(included.length === 0 ? [] : [`includes ${included.join(', ')}`]),
   ];
   const found = parts.length === 0 ? 'no Dockerfile was found: see its comments' : parts.join('; ');
-  return `${safe(`${basename(file)} is written: ${found}`)}\n`;
+  const next =
+    images.length === 0 ? '' : 'Next: shipper ship --dry-run, which shows what would be done\n';
+  return `${safe(`${basename(file)} is written: ${found}`)}\n${next}`;
 }
