@@ -350,4 +350,20 @@ describe('shipper top', () => {
     const json = JSON.parse((await world.line('top', 'staging', 'api', '--json')).out);
     expect(json.results[0].value[0]).toMatchObject({ container: { owned: { slot: 1 } } });
   });
+
+  it('draws itself anew on a terminal, until Ctrl-C', async () => {
+    world.cut.add('c');
+    const { code, out, err } = await world.live(5000, 'top', 'staging', 'web', '--every', '2s');
+    expect(code).toBe(130);
+    const [first = '', ...tables] = out.split('\u001b[H\u001b[J');
+    expect(first).toBe('\u001b[2J');
+    // Before and after each of the looks at 0, 2 and 4 seconds.
+    expect(tables).toHaveLength(6);
+    const states = (table: string) => table.match(/asked|1 container|no answer/g);
+    expect(states(tables[0] ?? '')).toEqual(['asked', 'asked', 'asked']);
+    for (const table of tables.slice(1)) {
+      expect(states(table)).toEqual(['1 container', '1 container', 'no answer']);
+    }
+    expect(err).toContain('Cannot go on: interrupted by SIGINT\n');
+  });
 });

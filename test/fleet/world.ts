@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { main } from '../../src/cli/main.ts';
 import { lazyOperations } from '../../src/cli/operations.ts';
+import { NO_PROCESS, type ProcessHooks } from '../../src/cli/signals.ts';
 import type { Context } from '../../src/core/context.ts';
 import type { ShipperEvent } from '../../src/core/events.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -155,15 +156,28 @@ export class World implements Disposable {
     return new FleetShipper({ report, ...options }, this.parts());
   }
 
-  /** Runs a command line; `signal` is sent once `until` says so. */
-  async line(...argv: readonly string[]): Promise<Line> {
+  /** Runs a command line whose output goes to files. */
+  line(...argv: readonly string[]): Promise<Line> {
+    return this.#line(argv, false, NO_PROCESS);
+  }
+
+  /** Runs a command line on a terminal until Ctrl-C, after `ms`. */
+  live(ms: number, ...argv: readonly string[]): Promise<Line> {
+    const onSignal: ProcessHooks['onSignal'] = (listener) => {
+      void this.system.clock.sleep(ms).then(() => listener('SIGINT'));
+      return () => {};
+    };
+    return this.#line(argv, true, { ...NO_PROCESS, onSignal });
+  }
+
+  async #line(argv: readonly string[], isTTY: boolean, hooks: ProcessHooks): Promise<Line> {
     const text = { out: '', err: '' };
     const stdio: System['stdio'] = {
       ...this.system.stdio,
-      stdinIsTTY: false,
-      stdoutIsTTY: false,
-      stderrIsTTY: false,
-      columns: () => 0,
+      stdinIsTTY: isTTY,
+      stdoutIsTTY: isTTY,
+      stderrIsTTY: isTTY,
+      columns: () => (isTTY ? 100 : 0),
       writeOut: async (bytes) => {
         text.out += typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('utf8');
       },
@@ -177,7 +191,7 @@ export class World implements Disposable {
       openShipper: async (inside: System, options: ShipperOptions) =>
         new FleetShipper(options, this.parts(inside)),
     };
-    const code = await this.run(main(argv, system, operations));
+    const code = await this.run(main(argv, system, operations, hooks));
     return { code, ...text };
   }
 
