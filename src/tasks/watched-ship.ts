@@ -3,7 +3,13 @@ import { isShipperError } from '../core/errors.ts';
 
 /** Results of several hosts, as far as the run of a task has to know them. */
 export interface HostResults {
-  readonly results: readonly { readonly host: string; readonly ok: boolean }[];
+  readonly results: readonly {
+    readonly host: string;
+    readonly container?: string;
+    readonly ok: boolean;
+    readonly value?: unknown;
+    readonly error?: unknown;
+  }[];
   readonly ok: boolean;
   orThrow(): unknown;
   toJSON(): unknown;

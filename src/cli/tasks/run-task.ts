@@ -2,24 +2,19 @@
 
 import type { Context } from '../../core/context.ts';
 import { interruption } from '../../core/context.ts';
-import { failureOf } from '../../core/errors.ts';
 import { given } from '../../core/given.ts';
 import { orAborted } from '../../core/until-aborted.ts';
-import { safe, safeLines } from '../../report/text.ts';
+import { resultsText } from '../../report/results-text.ts';
+import { safeLines } from '../../report/text.ts';
 import type { System } from '../../system/system.ts';
 import type { TaskCommand } from '../../tasks/command.ts';
 import { failedTask } from '../../tasks/failure-place.ts';
 import type { Shipfile } from '../../tasks/load-shipfile.ts';
 import { around, startRun, type TaskContext } from '../../tasks/task.ts';
-import {
-  type HostResults,
-  isHostResults,
-  noteResults,
-  type Seen,
-  watchedShip,
-} from '../../tasks/watched-ship.ts';
+import { isHostResults, noteResults, type Seen, watchedShip } from '../../tasks/watched-ship.ts';
 import { EXIT } from '../exit-code.ts';
 import { printAnswer, type Session, withProgress } from '../session.ts';
+import type { Settings } from '../settings.ts';
 import type { TargetFlags } from './task-options.ts';
 
 /** What the ship of a task is made of. */
@@ -63,7 +58,7 @@ export async function runTask(session: Session, run: TaskRun): Promise<number> {
   await printAnswer(session, {
     json: { task: run.command.path.join(' '), ok: !seen.hasFailure, result: jsonOf(value) },
     quiet: undefined,
-    text: () => resultText(value),
+    text: () => resultText(value, session.settings),
   });
   if (!seen.hasFailure) return EXIT.done;
   return seen.hasSuccess ? EXIT.partial : EXIT.failed;
@@ -154,23 +149,10 @@ function jsonOf(value: unknown): unknown {
   return value === undefined ? null : value;
 }
 
-/** A text as it is, the results of hosts line by line, anything else as JSON; nothing for nothing. */
-function resultText(value: unknown): string {
+/** A text as it is, the results of hosts as tables and lines, anything else as JSON; nothing for nothing. */
+function resultText(value: unknown, { outColours: colours, verbose }: Settings): string {
   if (value === undefined || value === null) return '';
   if (typeof value === 'string') return `${safeLines(value)}\n`;
-  if (isHostResults(value)) return hostLines(value);
+  if (isHostResults(value)) return resultsText(value.results, { colours, verbose });
   return `${JSON.stringify(value, undefined, 2)}\n`;
-}
-
-function hostLines({ results }: HostResults): string {
-  return results.map((result) => `${safe(hostLine(result))}\n`).join('');
-}
-
-function hostLine(result: HostResults['results'][number]): string {
-  const place = 'container' in result ? `${result.container} on ${result.host}` : result.host;
-  if (!result.ok)
-    return `${place}: ${failureOf('error' in result ? result.error : undefined).message}`;
-  const value = 'value' in result ? result.value : undefined;
-  if (value === undefined) return `${place}: done`;
-  return `${place}: ${typeof value === 'string' ? value : JSON.stringify(value)}`;
 }
