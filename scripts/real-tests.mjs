@@ -7,13 +7,19 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const HOSTS = /^(?:rollout|swarm|fleet|fabric|shells|ssh-|ship-limits|daemon-restart|containers)/;
 
-/** Runs vitest; what it says is told at its end where `isLater`. Returns its exit code. */
+/** Runs vitest. Where `isLater`, what it says is told at its end, and before that only which files have ended. */
 function vitest(args, isLater) {
   const command = ['vitest', 'run', '--project', 'real', ...args];
   const stdio = isLater ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'];
   const child = spawn('npx', command, { cwd: root, stdio });
   const told = [];
-  child.stdout?.on('data', (chunk) => told.push(chunk));
+  child.stdout?.on('data', (chunk) => {
+    told.push(chunk);
+    const ended = String(chunk)
+      .split('\n')
+      .filter((line) => / test\/real\/\S+ .*\(/.test(line));
+    for (const line of ended) process.stdout.write(`(beside) ${line}\n`);
+  });
   child.stderr?.on('data', (chunk) => told.push(chunk));
   return new Promise((resolve, reject) => {
     child.on('error', reject);

@@ -4,6 +4,7 @@ import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { flatten as flattenHere } from '../../src/library.ts';
+import { amount } from '../support/amount.ts';
 import { dockerArchive } from './support/archives.ts';
 import { ENGINE_KINDS, type RunningEngine } from './support/engines.ts';
 import { recipeImage } from './support/images.ts';
@@ -17,7 +18,7 @@ import { differences, flatten, inspect, pipeline, shipper } from './support/ship
 
 const STACKS = 40;
 /** Those that are unpacked as they were drawn: `SHIPPER_KEPT=<count>` for more or fewer. */
-const DRAWN = Number(process.env['SHIPPER_KEPT'] ?? 1000);
+const DRAWN = Number(process.env['SHIPPER_KEPT'] ?? amount(300, 1000));
 const DRAWN_AT_ONCE = 100;
 const FIRST = Number(process.env['SHIPPER_FIRST'] ?? 1);
 

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ENGINE_KINDS, type EngineKind } from './support/engines.ts';
+import { ENGINE_KINDS, type EngineKind, startEngine } from './support/engines.ts';
 import { busyboxImage, recipeImage } from './support/images.ts';
 import { exportTree, overlayTree, umociTree } from './support/oracles.ts';
 import { startPart } from './support/part.ts';
@@ -38,6 +38,17 @@ describe.each(ENGINE_KINDS)("the private client's buildx on %s", (kind) => {
       env: engine.env,
     });
     expect(await engine.cli('run', '--rm', 'built:test', 'cat', '/x')).toBe('built\n');
+  });
+});
+
+describe('startEngine()', () => {
+  it('leaves none of the bridges that its networks had', async () => {
+    const engine = await startEngine('20.10');
+    const id = await engine.cli('network', 'create', 'own');
+    const bridge = `br-${id.slice(0, 12)}`;
+    expect(await run('ip', ['-o', 'link'])).toContain(bridge);
+    await engine.stop();
+    expect(await run('ip', ['-o', 'link'])).not.toContain(bridge);
   });
 });
 

@@ -22,6 +22,11 @@ outer() {
 
 clean() {
   if [ "$bridge" != - ]; then ip link del "$bridge" || true; fi
+  # A dockerd leaves the bridges of its networks, and once thirty are there no other one finds room for a network.
+  local made='"BridgeIfaceCreator":1,"BridgeName":"[^"]+"'
+  for bridge in $(grep -aoE "$made" "$work/data/network/files/local-kv.db" 2>/dev/null | cut -d'"' -f6); do
+    ip link del "$bridge" 2>/dev/null || true
+  done
   # Containers that were killed leave empty control groups; a removal may have to wait until the kernel reaped them.
   for _ in 1 2 3 4 5; do
     find /sys/fs/cgroup -depth -type d -path "*/shipper-${work##*/}*" -exec rmdir {} + 2>/dev/null || true
