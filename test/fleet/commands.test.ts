@@ -353,11 +353,15 @@ describe('shipper top', () => {
 
   it('draws itself anew on a terminal, until Ctrl-C', async () => {
     world.cut.add('c');
-    const { code, out, err } = await world.live(5000, 'top', 'staging', 'web', '--every', '2s');
+    const tablesOf = (out: string) => out.split('\u001b[H\u001b[J');
+    const isEnough = (out: string) => tablesOf(out).length === 7;
+    const began = world.time.nowMs;
+    const { code, out, err } = await world.live(isEnough, 'top', 'staging', 'web', '--every', '2s');
     expect(code).toBe(130);
-    const [first = '', ...tables] = out.split('\u001b[H\u001b[J');
+    // One before and one after each of three looks, which are two seconds apart.
+    expect(world.time.nowMs - began).toBe(4000);
+    const [first = '', ...tables] = tablesOf(out);
     expect(first).toBe('\u001b[2J');
-    // Before and after each of the looks at 0, 2 and 4 seconds.
     expect(tables).toHaveLength(6);
     const states = (table: string) => table.match(/asked|1 container|no answer/g);
     expect(states(tables[0] ?? '')).toEqual(['asked', 'asked', 'asked']);

@@ -158,19 +158,24 @@ export class World implements Disposable {
 
   /** Runs a command line whose output goes to files. */
   line(...argv: readonly string[]): Promise<Line> {
-    return this.#line(argv, false, NO_PROCESS);
+    return this.#line(argv, false, () => false);
   }
 
-  /** Runs a command line on a terminal until Ctrl-C, after `ms`. */
-  live(ms: number, ...argv: readonly string[]): Promise<Line> {
+  /** Runs a command line on a terminal; Ctrl-C comes once `isEnough` says so of what it wrote. */
+  live(isEnough: (out: string) => boolean, ...argv: readonly string[]): Promise<Line> {
+    return this.#line(argv, true, isEnough);
+  }
+
+  async #line(
+    argv: readonly string[],
+    isTTY: boolean,
+    isEnough: (out: string) => boolean,
+  ): Promise<Line> {
+    let stop: Parameters<ProcessHooks['onSignal']>[0] = () => {};
     const onSignal: ProcessHooks['onSignal'] = (listener) => {
-      void this.system.clock.sleep(ms).then(() => listener('SIGINT'));
+      stop = listener;
       return () => {};
     };
-    return this.#line(argv, true, { ...NO_PROCESS, onSignal });
-  }
-
-  async #line(argv: readonly string[], isTTY: boolean, hooks: ProcessHooks): Promise<Line> {
     const text = { out: '', err: '' };
     const stdio: System['stdio'] = {
       ...this.system.stdio,
@@ -180,6 +185,7 @@ export class World implements Disposable {
       columns: () => (isTTY ? 100 : 0),
       writeOut: async (bytes) => {
         text.out += typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('utf8');
+        if (isEnough(text.out)) stop('SIGINT');
       },
       writeErr: (more) => {
         text.err += more;
@@ -191,7 +197,7 @@ export class World implements Disposable {
       openShipper: async (inside: System, options: ShipperOptions) =>
         new FleetShipper(options, this.parts(inside)),
     };
-    const code = await this.run(main(argv, system, operations, hooks));
+    const code = await this.run(main(argv, system, operations, { ...NO_PROCESS, onSignal }));
     return { code, ...text };
   }
 
