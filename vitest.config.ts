@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** `unit` is hermetic (no daemon, no root); `real` and `soak` start private engines and registries. */
@@ -9,6 +11,8 @@ export default defineConfig({
           name: 'unit',
           // Two cores are what there is; the default leaves one of them idle.
           maxWorkers: 2,
+          // In memory where there is such a folder: thousands of small files are written and flushed.
+          env: { TMPDIR: existsSync('/dev/shm') ? '/dev/shm' : tmpdir() },
           // Files share a process: none changes what another sees, and loading all of src anew for each is a third of the time.
           isolate: false,
           include: ['test/**/*.test.ts'],

@@ -10,7 +10,7 @@ import { isAll } from './support/amount.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
-const project = mkdtempSync(join(tmpdir(), 'shipper-package-'));
+const project = isAll() ? mkdtempSync(join(tmpdir(), 'shipper-package-')) : '';
 
 interface Packed {
   readonly filename: string;

@@ -7,7 +7,7 @@ import { checkCompression, createCompressor } from '../../src/blob/compress.ts';
 import type { Compression } from '../../src/blob/compressor.ts';
 import { hasNativeZstd } from '../../src/blob/decompress.ts';
 import { SNIFF_BYTES, sniffCompression } from '../../src/blob/sniff.ts';
-import { isAll } from '../support/amount.ts';
+import { amount, isAll } from '../support/amount.ts';
 
 /** Some of it repeats, some does not. */
 function sample(bytes: number): Buffer {
@@ -41,9 +41,10 @@ async function compressed(
 const gzip = (level: number): Compression => ({ kind: 'gzip', level });
 
 describe('gzip', () => {
-  it.each([
-    0, 1, 100, 524_287, 524_288, 524_289, 1_600_000,
-  ])('%i bytes come back, through zlib and through the program', async (size) => {
+  const sizes = [0, 1, 524_289, 100, 524_287, 524_288, 1_600_000];
+  it.each(
+    sizes.slice(0, amount(3, 7)),
+  )('%i bytes come back, through zlib and through the program', async (size) => {
     const content = sample(size);
     for (const level of [1, 6, 9]) {
       const bytes = await compressed(content, gzip(level));

@@ -6,7 +6,7 @@ import { decompress, hasNativeZstd } from '../../src/blob/decompress.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import { LIMITS } from '../../src/core/limits.ts';
 import { refusalOf } from '../operations/workplace.ts';
-import { isAll } from '../support/amount.ts';
+import { amount, isAll } from '../support/amount.ts';
 import { zstdRepeated, zstdSkippable, zstdStored } from '../support/archives.ts';
 
 const MIB = 1_048_576;
@@ -97,10 +97,9 @@ describe('decompress()', () => {
 
   it.each([
     [],
-    ['-19'],
+    ...(isAll() ? [['-19'], ['--long=27']] : []),
     // Without a known size, the program prepares tables of a gigabyte.
     ['--ultra', '-22', `--stream-size=${TEXT.length}`],
-    ['--long=27'],
     ['--no-check'],
     ['-1', '--fast=5'],
   ])('reads what the zstd program writes with %j', async (...args) => {
@@ -111,7 +110,8 @@ describe('decompress()', () => {
 
   it.each(STREAMS)('C3: %s, cut anywhere', async (_name, kind, bytes) => {
     const whole = kind === 'gzip' ? await boundaries(bytes) : new Set<number>();
-    const cuts = Array.from({ length: 40 }, (_, i) => Math.floor((i * bytes.length) / 40));
+    const many = amount(12, 40);
+    const cuts = Array.from({ length: many }, (_, i) => Math.floor((i * bytes.length) / many));
     for (const cut of new Set([...cuts, bytes.length - 1, bytes.length - 5])) {
       if (cut <= 0 || whole.has(cut)) continue;
       const part = bytes.subarray(0, cut);

@@ -191,7 +191,7 @@ describe('any value at any place', () => {
       fc.asyncProperty(place, value, async (path, by) => {
         await settles(stringify(replaced(WHOLE, path, by)));
       }),
-      { numRuns: amount(33, 200) },
+      { numRuns: amount(16, 200) },
     );
     expect(Object.getOwnPropertyNames(Object.prototype).sort()).toEqual(before);
   });
@@ -220,7 +220,7 @@ describe('any value at any place', () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'binary', maxLength: 60 }), (text) => settles(text)),
       {
-        numRuns: amount(25, 150),
+        numRuns: amount(12, 150),
       },
     );
     const pieces = fc.constantFrom(
@@ -252,7 +252,7 @@ describe('any value at any place', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(pieces, { maxLength: 25 }), (all) => settles(all.join(''))),
-      { numRuns: amount(50, 300) },
+      { numRuns: amount(25, 300) },
     );
   });
 });

@@ -8,7 +8,7 @@ import { readUpper } from '../support/tar-oracle.ts';
 import { applyUpper } from './random/apply.ts';
 import { describeState } from './random/model.ts';
 
-const STACKS = Number(process.env['SHIPPER_STACKS'] ?? 80);
+const STACKS = Number(process.env['SHIPPER_STACKS'] ?? 40);
 const ONLY = process.env['SHIPPER_SEED'];
 const MINUTES = 60_000;
 

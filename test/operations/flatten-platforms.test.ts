@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { ShipperEvent } from '../../src/core/events.ts';
 import { platformsAtOnce } from '../../src/operations/flatten-platforms.ts';
 import type { System } from '../../src/system/system.ts';
+import { amount } from '../support/amount.ts';
 import { archive, Blobs } from '../support/archives.ts';
 import { randomStack } from '../support/random-stack.ts';
 import {
@@ -78,7 +79,9 @@ describe('the same bytes as one after the other', () => {
     expect(many.tar.equals(one.tar)).toBe(true);
   });
 
-  it.each(['tar', 'compressed', 'none'])('in registries, with --spool %s', async (spool) => {
+  it.each(
+    ['none', 'tar', 'compressed'].slice(0, amount(1, 3)),
+  )('in registries, with --spool %s', async (spool) => {
     const digests = await Promise.all(
       [LITTLE, MUCH].map(async (system) => {
         await using its = await registryPlace({ system });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ShipperError } from '../../src/core/errors.ts';
+import { amount } from '../support/amount.ts';
 import { putImage, treeIn } from '../support/registry-images.ts';
 import { type FakeBuild, shipPlace } from './ship-place.ts';
 
@@ -189,7 +190,7 @@ describe('beside each other', () => {
     expect(begun).toBe(8);
   });
 
-  it.each([1, 2, 3])('no more than %i builds run at once', async (jobs) => {
+  it.each([2, 1, 3].slice(0, amount(1, 3)))('no more than %i builds run at once', async (jobs) => {
     let now = 0;
     let most = 0;
     const build: FakeBuild = async ({ image }) => {

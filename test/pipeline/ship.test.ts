@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { ShipperError } from '../../src/core/errors.ts';
+import { amount } from '../support/amount.ts';
 import { putImage, treeIn } from '../support/registry-images.ts';
 import { type FakeBuild, type ShipPlace, shipPlace } from './ship-place.ts';
 
@@ -294,9 +295,9 @@ describe('caps', () => {
   const names = Array.from({ length: 6 }, (_, at) => `i${at}`);
   const lines = names.map((name) => `  ${name}: { context: ./${name} }\n`);
 
-  it.each([
-    1, 3,
-  ])('of %i hold for builds, flattens and pushes, and builds use them', async (jobs) => {
+  it.each(
+    [3, 1].slice(0, amount(1, 2)),
+  )('of %i hold for builds, flattens and pushes, and builds use them', async (jobs) => {
     const building = counter();
     const stages = { build: counter(), flatten: counter(), push: counter() };
     const build = async ({ image }: { readonly image: { readonly name: string } }) => {

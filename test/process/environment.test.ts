@@ -3,16 +3,16 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { amount, isAll } from '../support/amount.ts';
+import { isAll } from '../support/amount.ts';
 import { ociArchive, zstdRepeated } from '../support/archives.ts';
 import { processPlace } from './cli.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-/** Each zone and umask stands in the first 4, each language in the first 5. */
-const SURROUNDINGS = amount(4, 20);
+/** Each zone with each language, each umask with each zone. */
+const SURROUNDINGS = 20;
 const ARGS = ['flatten', 'x.tar', '-o', 'out.tar', '--compression', 'gzip'];
 
-describe('K20: the same input gives the same bytes', () => {
+describe.runIf(isAll())('K20: the same input gives the same bytes', () => {
   it(`in ${SURROUNDINGS} different surroundings`, async () => {
     const image = ociArchive([
       { layers: 'Z=1 a=1 \\xc3\\x84=2[@5.5] I=3 i=4 | x/ x/y=5[@-1] -a', wrap: 'gzip' },

@@ -53,7 +53,7 @@ describe.each<[string, Partial<ModelService>]>([
     async (kill, mend) => {
       const calls = await countCalls(prepare, part);
       expect(calls).toBeGreaterThan(100);
-      for (let at = amount(3, 1); at <= calls; at += amount(151, 1)) {
+      for (let at = amount(3, 1); at <= calls; at += amount(241, 1)) {
         const model = await prepare();
         const watched = model.watch();
         let call = 0;

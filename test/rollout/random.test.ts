@@ -9,7 +9,7 @@ import type { CallFault } from '../support/fake-host-engine.ts';
 import { chances, pick } from './chances.ts';
 import { Model, type ModelService } from './model.ts';
 
-const COUNT = Number(process.env['SHIPPER_ROLLOUTS'] ?? amount(20, 1000));
+const COUNT = Number(process.env['SHIPPER_ROLLOUTS'] ?? amount(10, 1000));
 const ONE = process.env['SHIPPER_SEED'];
 
 interface World {

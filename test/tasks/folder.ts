@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import type { MakeShip, ShipChoice } from '../../src/cli/tasks/run-task.ts';
 import { nodeSystem } from '../../src/system/node.ts';
@@ -25,15 +25,16 @@ export interface RunSettings {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const made: string[] = [];
-afterAll(() => {
-  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-/** Makes a folder with `files` that is the root of a repository. */
+/** Makes a folder with `files` that is the root of a repository; it goes with the test, or the tests around, that made it. */
 export function folderWith(files: Readonly<Record<string, string>>): string {
   const folder = mkdtempSync(join(tmpdir(), 'shipper-tasks-'));
-  made.push(folder);
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    onTestFinished(remove);
+  } catch {
+    // It is made for all tests of a file or group.
+    afterAll(remove);
+  }
   mkdirSync(join(folder, '.git'));
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });

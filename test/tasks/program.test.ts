@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { isAll } from '../support/amount.ts';
 import { folderWith } from './folder.ts';
 
@@ -48,8 +48,11 @@ function run(file: string, ...args: readonly string[]) {
 const strips = Boolean(Reflect.get(process.features, 'typescript'));
 const NAMES = strips ? ['ops.mjs', 'ops.ts'] : ['ops.mjs'];
 
-describe.each(NAMES)('cli(import.meta) in %s', (name) => {
-  const file = program(name);
+describe.runIf(isAll()).each(NAMES)('cli(import.meta) in %s', (name) => {
+  let file: string;
+  beforeAll(() => {
+    file = program(name);
+  });
 
   it('makes it a command line', () => {
     expect(run(file, 'hello', 'you')).toEqual({ status: 0, stdout: 'hi you\n', stderr: '' });
@@ -61,14 +64,14 @@ describe.each(NAMES)('cli(import.meta) in %s', (name) => {
     );
   });
 
-  it.runIf(isAll())('tells failures in it', () => {
+  it('tells failures in it', () => {
     const { status, stdout, stderr } = run(file, 'fail');
     expect([status, stdout]).toEqual([1, '']);
     expect(stderr).toContain(`shipper: Cannot finish fail: boom (${name}:9:9)\n`);
     expect(run(file, 'helo')).toMatchObject({ status: 2 });
   });
 
-  it.runIf(isAll())('does nothing where it is imported', () => {
+  it('does nothing where it is imported', () => {
     expect(run(join(file, '../other.mjs'), 'hello', 'x')).toEqual({
       status: 0,
       stdout: 'imported\n',

@@ -9,7 +9,7 @@ import type { SwarmFault } from '../../support/fake-swarm-calls.ts';
 import { chances, pick } from '../chances.ts';
 import { SwarmWorld } from './world.ts';
 
-const COUNT = Number(process.env['SHIPPER_ROLLOUTS'] ?? amount(10, 400));
+const COUNT = Number(process.env['SHIPPER_ROLLOUTS'] ?? amount(5, 400));
 const ONE = process.env['SHIPPER_SEED'];
 /** Of a lock whose holder has died. */
 const WAIT = { lockWaitMs: 300_000 };
