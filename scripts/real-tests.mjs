@@ -5,7 +5,8 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const HOSTS = /^(?:rollout|swarm|fleet|fabric|shells|ssh-|ship-limits|daemon-restart|containers)/;
+const HOSTS =
+  /^(?:rollout|swarm|fleet|fabric|shells|ssh-|ship(?!-faults)|daemon-restart|containers)/;
 
 /** Runs vitest. Where `isLater`, what it says is told at its end, and before that only which files have ended. */
 function vitest(args, isLater) {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { flatten as flattenHere } from '../../src/library.ts';
 import { amount } from '../support/amount.ts';
 import { dockerArchive } from './support/archives.ts';
-import { ENGINE_KINDS, type RunningEngine } from './support/engines.ts';
+import { type RunningEngine, USUAL_KINDS } from './support/engines.ts';
 import { recipeImage } from './support/images.ts';
 import { keptStacks, stacksIn } from './support/kept-stacks.ts';
 import { exportTree, overlayTree, umociTree } from './support/oracles.ts';
@@ -27,7 +27,7 @@ async function layersOf(engine: RunningEngine, image: string): Promise<readonly 
   return (rootfs as { Layers: string[] }).Layers;
 }
 
-describe.each(ENGINE_KINDS)('kept layers on Docker Engine %s', (kind) => {
+describe.each(USUAL_KINDS)('kept layers on Docker Engine %s', (kind) => {
   let engine: RunningEngine;
 
   beforeAll(async () => {
