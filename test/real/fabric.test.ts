@@ -1,6 +1,6 @@
 // The ten scripts of examples/fabric on three engines at once, which are reached by ssh, by TLS and by a socket.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
@@ -41,6 +41,19 @@ function context(name: string, text: string): void {
   writeFileSync(join(folder, name, 'Dockerfile'), text);
 }
 
+function hostsOf({ hosts: [, , third] }: Fleet) {
+  return ['ssh://h1', { context: 'h2' }, third.engine.host];
+}
+
+/** An example with another text for one that only its author's network knows; returns its path. */
+function localised(file: string, text: string | RegExp, local: string): string {
+  const path = join(folder, file);
+  const own = readFileSync(join(EXAMPLES, file), 'utf8').replaceAll(text, local);
+  expect(own).toContain(local);
+  writeFileSync(path, own);
+  return path;
+}
+
 /** Runs a task of an example; every host is meant. */
 async function run(file: string, ...argv: readonly string[]) {
   const text = { out: '', err: '' };
@@ -56,10 +69,9 @@ async function run(file: string, ...argv: readonly string[]) {
       text.err += more;
     },
   };
-  const [, , third] = fleet.hosts;
-  const hosts = ['ssh://h1', { context: 'h2' }, third.engine.host];
+  const hosts = hostsOf(fleet);
   const insecure = [fleet.registry.address];
-  const line = ['-q', '-f', join(EXAMPLES, file), ...argv, '--json'];
+  const line = ['-q', '-f', resolve(EXAMPLES, file), ...argv, '--json'];
   const code = await main(line, { ...real, stdio }, undefined, undefined, async ({ signal }) => {
     return new Shipper({ hosts, insecure, directory: folder, signal });
   });
@@ -86,6 +98,17 @@ describe('examples/fabric on three engines', () => {
         expect(names.split('\n')).toContain(name);
       }
     }
+  });
+
+  it('hosts that stand in the code, and a registry', async () => {
+    const own = localised('hosts.ts', /\[.*\]/g, JSON.stringify(hostsOf(fleet)));
+    expect(await run(own, 'hello')).toHaveLength(3);
+    const { address } = fleet.registry;
+    context('precise', 'FROM overlord/base:7\n');
+    const images = localised('images.ts', 'registry.example.com', address);
+    expect(await run(images, 'precise', '20261127')).toHaveLength(3);
+    const [{ engine }] = fleet.hosts;
+    await engine.cli('pull', '-q', `${address}/precise:20261127`);
   });
 
   it('begin, once; halt; cleanup', async () => {
