@@ -1,12 +1,12 @@
 // Runs the tests with real parts. Those of rollouts, fleets and swarms wait most of their time, those of images compute: the
-// two run beside each other, each one file after the other. With arguments it is a plain run of vitest with them.
+// two run beside each other, each one file after the other; a few of images stand with the first, so that both take as long. With arguments it is a plain run of vitest with them.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const HOSTS =
-  /^(?:rollout|swarm|fleet|fabric|shells|ssh-|ship(?!-faults)|daemon-restart|containers)/;
+  /^(?:rollout|swarm|fleet|fabric|shells|ssh-|ship(?!-faults)|daemon-restart|containers|support|registry-stacks|registry\.faults)/;
 
 /** Runs vitest. Where `isLater`, what it says is told at its end, and before that only which files have ended. */
 function vitest(args, isLater) {

@@ -4,9 +4,8 @@ import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { flatten as flattenHere } from '../../src/library.ts';
-import { amount } from '../support/amount.ts';
 import { dockerArchive } from './support/archives.ts';
-import { type RunningEngine, USUAL_KINDS } from './support/engines.ts';
+import { ENGINE_KINDS, type RunningEngine } from './support/engines.ts';
 import { recipeImage } from './support/images.ts';
 import { keptStacks, stacksIn } from './support/kept-stacks.ts';
 import { exportTree, overlayTree, umociTree } from './support/oracles.ts';
@@ -18,7 +17,7 @@ import { differences, flatten, inspect, pipeline, shipper } from './support/ship
 
 const STACKS = 40;
 /** Those that are unpacked as they were drawn: `SHIPPER_KEPT=<count>` for more or fewer. */
-const DRAWN = Number(process.env['SHIPPER_KEPT'] ?? amount(300, 1000));
+const DRAWN = Number(process.env['SHIPPER_KEPT'] ?? 1000);
 const DRAWN_AT_ONCE = 100;
 const FIRST = Number(process.env['SHIPPER_FIRST'] ?? 1);
 
@@ -27,7 +26,7 @@ async function layersOf(engine: RunningEngine, image: string): Promise<readonly 
   return (rootfs as { Layers: string[] }).Layers;
 }
 
-describe.each(USUAL_KINDS)('kept layers on Docker Engine %s', (kind) => {
+describe.each(ENGINE_KINDS)('kept layers on Docker Engine %s', (kind) => {
   let engine: RunningEngine;
 
   beforeAll(async () => {

@@ -4,7 +4,6 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ShipperEvent } from '../../src/core/events.ts';
 import type { ShipReport } from '../../src/pipeline/ship-types.ts';
-import { isAll } from '../support/amount.ts';
 import type { RunningEngine } from './support/engines.ts';
 import { CALL, type FaultyShip, faultyShip, NAMES } from './support/faulty-ship.ts';
 import { busyboxImage } from './support/images.ts';
@@ -167,12 +166,9 @@ const MOMENTS: readonly Moment[] = [
   ['tag', 3, ''],
 ];
 
-/** Every third; all of them where everything is repeated. */
-const KILLED = MOMENTS.filter((_, at) => isAll() || at % 3 === 0);
-
 describe('kill -9', () => {
   it.each(
-    KILLED.map((moment) => ({ moment, name: moment.join(' ') })),
+    MOMENTS.map((moment) => ({ moment, name: moment.join(' ') })),
   )('$name: the next run ends it, and clears up', async ({ moment }) => {
     place.anew();
     const running = await startUntil(moment, ({ child }) => void child.kill('SIGKILL'));

@@ -4,7 +4,6 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAll } from '../../support/amount.ts';
 import { startPart } from './part.ts';
 import { findProgram, requireParts, TRIXIE } from './places.ts';
 import { run } from './run.ts';
@@ -14,14 +13,6 @@ export type EngineKind = '20.10' | '26.1' | '26.1-containerd';
 
 /** All of {@link EngineKind}, for `describe.each`. */
 export const ENGINE_KINDS: readonly EngineKind[] = ['20.10', '26.1', '26.1-containerd'];
-
-/**
- * Those in which the stores and the ways of an upload differ; all of {@link ENGINE_KINDS} where everything is repeated. For tests
- * that every engine need not see.
- */
-export const USUAL_KINDS: readonly EngineKind[] = ENGINE_KINDS.filter(
-  (kind) => isAll() || kind !== '26.1',
-);
 
 /** Something that answers the Docker API on a private unix socket. */
 export interface Endpoint extends AsyncDisposable {
