@@ -2,25 +2,15 @@
 // what commands said in them line by line, anything else as JSON. Types only from the fleet; values are looked at, because
 // they may come from another copy of the package.
 import { failureOf } from '../core/errors.ts';
+import { isObject } from '../engine/wire.ts';
 import type { FleetContainer } from '../fleet/fleet-container.ts';
+import type { HostOutcome } from '../tasks/watched-ship.ts';
 import type { TextOptions } from './findings.ts';
 import { ContainerTable, nameOf } from './fleet-text.ts';
 import { safe } from './text.ts';
 
-/** What came of one host, or of one container on it. */
-export interface ShownResult {
-  readonly host: string;
-  /** The container's name. */
-  readonly container?: string;
-  readonly ok: boolean;
-  /** Where `ok`. */
-  readonly value?: unknown;
-  /** Where not. */
-  readonly error?: unknown;
-}
-
 /** Each result on one line or several, in their order, each ended by a line feed. */
-export function resultsText(results: readonly ShownResult[], options: TextOptions): string {
+export function resultsText(results: readonly HostOutcome[], options: TextOptions): string {
   const table = new ContainerTable(options);
   return results
     .map((result) =>
@@ -29,24 +19,24 @@ export function resultsText(results: readonly ShownResult[], options: TextOption
     .join('');
 }
 
-function linesOf(result: ShownResult): string {
+function linesOf(result: HostOutcome): string {
   const place = safe(placeOf(result));
   return textsOf(result)
     .map((text) => `${place}: ${safe(text)}\n`)
     .join('');
 }
 
-function placeOf({ host, container, value }: ShownResult): string {
-  const about = isRecord(value) ? value['container'] : undefined;
+function placeOf({ host, container, value }: HostOutcome): string {
+  const about = isObject(value) ? value['container'] : undefined;
   const name = isContainer(about) ? nameOf(about) : container;
   return name === undefined ? host : `${name} on ${host}`;
 }
 
-function textsOf({ ok, value, error }: ShownResult): readonly string[] {
+function textsOf({ ok, value, error }: HostOutcome): readonly string[] {
   if (!ok) return [failureOf(error).message];
   if (value === undefined) return ['done'];
   if (typeof value === 'string') return [value];
-  if (isRecord(value) && isContainer(value['container'])) {
+  if (isObject(value) && isContainer(value['container'])) {
     const { did, exitCode, lines = [] } = value;
     if (typeof did === 'string') return [did];
     if (typeof exitCode === 'number' && Array.isArray(lines)) return saidTexts(exitCode, lines);
@@ -56,7 +46,7 @@ function textsOf({ ok, value, error }: ShownResult): readonly string[] {
 
 /** What a command wrote; its exit code where that says something. */
 function saidTexts(exitCode: number, lines: readonly unknown[]): readonly string[] {
-  const said = lines.map((line) => String(isRecord(line) ? line['text'] : line));
+  const said = lines.map((line) => String(isObject(line) ? line['text'] : line));
   return exitCode === 0 && said.length > 0 ? said : [...said, `exit code ${exitCode}`];
 }
 
@@ -66,14 +56,10 @@ function isContainers(value: unknown): value is readonly FleetContainer[] {
 
 function isContainer(value: unknown): value is FleetContainer {
   return (
-    isRecord(value) &&
+    isObject(value) &&
     ['host', 'id', 'name', 'image', 'status', 'about'].every(
       (key) => typeof value[key] === 'string',
     ) &&
     Array.isArray(value['ports'])
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,5 +1,6 @@
 // What a move takes along, from what runs where it begins: pure, and the same for hosts and swarms.
 import { ShipperError } from '../core/errors.ts';
+import { sameServices } from './half-way.ts';
 import type { MoveRequest } from './move-types.ts';
 import type { ReleasedImage } from './release.ts';
 
@@ -93,7 +94,7 @@ function requireFree(
     unfinished.action === 'rollout' &&
     unfinished.phase === 'rolling' &&
     unfinished.services !== undefined &&
-    keyOf(unfinished.services) === keyOf(staying);
+    sameServices(unfinished.services, staying);
   if (isOurs) return;
   const message = `Cannot move from ${from}: release ${unfinished.release} is half-way there`;
   const hint = `shipper resume ${from} or shipper rollback ${from}`;
@@ -105,11 +106,4 @@ export function requireMoved(current: string | undefined, cargo: Cargo, environm
   if (current === cargo.release) return;
   const message = `Cannot stop the services in ${environment}: release ${current} runs there by now, and ${cargo.release} was moved`;
   throw new ShipperError('CONFLICT', message, { hint: 'run the same command again' });
-}
-
-function keyOf(services: readonly RunningService[]): string {
-  return services
-    .map(({ name, specHash }) => `${name} ${specHash}`)
-    .sort()
-    .join('\n');
 }

@@ -1,15 +1,21 @@
 // The ship of a task, watched: what failed on some hosts is never passed over in silence.
 import { isShipperError } from '../core/errors.ts';
 
+/** What came of one host, or of one container on it, of whichever copy of the package. */
+export interface HostOutcome {
+  readonly host: string;
+  /** The container's name. */
+  readonly container?: string;
+  readonly ok: boolean;
+  /** Where `ok`. */
+  readonly value?: unknown;
+  /** Where not. */
+  readonly error?: unknown;
+}
+
 /** Results of several hosts, as far as the run of a task has to know them. */
 export interface HostResults {
-  readonly results: readonly {
-    readonly host: string;
-    readonly container?: string;
-    readonly ok: boolean;
-    readonly value?: unknown;
-    readonly error?: unknown;
-  }[];
+  readonly results: readonly HostOutcome[];
   readonly ok: boolean;
   orThrow(): unknown;
   toJSON(): unknown;

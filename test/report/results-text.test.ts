@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FleetContainer } from '../../src/fleet/fleet-container.ts';
 import { NO_COLOURS } from '../../src/report/colours.ts';
-import { resultsText, type ShownResult } from '../../src/report/results-text.ts';
+import { resultsText } from '../../src/report/results-text.ts';
+import type { HostOutcome } from '../../src/tasks/watched-ship.ts';
 
 const CONTAINER: FleetContainer = {
   host: 's1',
@@ -19,7 +20,7 @@ const CONTAINER: FleetContainer = {
   owned: { project: 'shop', environment: 'staging', service: 'api', slot: 1 },
 };
 
-const shown = (...results: readonly ShownResult[]) =>
+const shown = (...results: readonly HostOutcome[]) =>
   resultsText(results, { colours: NO_COLOURS, verbose: false });
 
 describe('results of hosts', () => {
