@@ -302,6 +302,8 @@ describe('exec(), wait(), attach(), logs()', () => {
     const following = world.shipper().logs({ services: ['web'] }, { follow: true, onLines });
     const { clock } = world.system;
     const story = (async () => {
+      // Time passes while the real file of the environment is read: nothing is cut before both are followed.
+      while (new Set(lines.map(({ container }) => container.host)).size < 2) await clock.sleep(100);
       await clock.sleep(2000);
       world.cut.add('a');
       await clock.sleep(3000);
