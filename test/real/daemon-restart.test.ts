@@ -15,8 +15,8 @@ const POLICIES: readonly RestartPolicy['name'][] = ['no', 'on-failure', 'unless-
 /** Ends well when asked to; ignores it; ends by itself. */
 const KINDS = ['created', 'running', 'stopped', 'killed', 'ended'] as const;
 const COMMANDS = {
-  polite: 'trap "exit 0" TERM; while :; do sleep 0.1; done',
-  stubborn: 'trap "" TERM; while :; do sleep 0.1; done',
+  polite: 'trap "exit 0" TERM; sleep 100000 & wait',
+  stubborn: 'trap "" TERM; sleep 100000 & wait',
   ends: 'exit 0',
 } as const;
 
@@ -81,7 +81,7 @@ async function fakeStates(how: How): Promise<Record<string, string>> {
 
 type How = 'killed' | 'stopped';
 
-it.each<['20.10' | '26.1', How]>([
+it.concurrent.each<['20.10' | '26.1', How]>([
   ['20.10', 'killed'],
   ['26.1', 'killed'],
   ['26.1', 'stopped'],

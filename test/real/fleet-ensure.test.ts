@@ -42,7 +42,7 @@ const THREE = 3;
 /** Ten services on each of three hosts; one that is sick while a file is there, one that nobody restarts. */
 function configure(): void {
   const addresses = fleet.hosts.map(({ choice }) => `      - ${choice}`).join('\n');
-  const idle = `command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.2; done"]`;
+  const idle = `command: ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]`;
   const names = Array.from({ length: 10 }, (_, index) => `s${index}`);
   const services = names.map((name, index) => {
     const more = [

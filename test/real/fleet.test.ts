@@ -77,7 +77,7 @@ describe('class Shipper on three engines', () => {
 
   it('runs, lists, inspects, stops, starts, restarts and removes containers', async () => {
     await using ship = shipper();
-    const command = ['sh', '-c', 'trap "exit 3" TERM; while :; do sleep 0.1; done'];
+    const command = ['sh', '-c', 'trap "exit 3" TERM; sleep 100000 & wait'];
     const options = {
       environment: { A: 'b c' },
       volumes: ['data:/data', '/tmp:/host:ro', '/anonymous'],

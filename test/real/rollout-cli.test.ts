@@ -34,7 +34,8 @@ function configure(words: string): void {
         stop_grace_period: 1s
         deploy:
           replicas: 2
-          update_config: { parallelism: 1, monitor: 1s, failure_action: pause }`;
+          update_config: { parallelism: 1, monitor: 1s, failure_action: pause }
+          rollback_config: { parallelism: 1, monitor: 1s }`;
   writeFileSync(
     join(folder, 'shipper.yaml'),
     `project: shopcli
@@ -47,7 +48,7 @@ environments:
   );
 }
 
-const SERVES = (version: string) => `echo ${version}; trap exit TERM; while :; do sleep 0.1; done`;
+const SERVES = (version: string) => `echo ${version}; trap exit TERM; sleep 100000 & wait`;
 
 async function shipper(...args: readonly string[]) {
   const [first] = engines;

@@ -42,7 +42,8 @@ function contextOf(clock: Clock): Context {
 
 const ctx = contextOf(fast);
 
-describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
+// The engines beside each other: most of the time each waits for a lease.
+describe.concurrent.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
   let running: RunningEngine;
   let engine: Engine;
   let host: LockHost;
@@ -60,7 +61,7 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     takeFleetLock(of, system, [host], { scope, by: 'me', action: 'rollout', waitMs: 0, ...more });
   const locks = () => running.cli('ps', '-aq', '--filter', `name=${lockName(scope)}`);
 
-  it('one of eight takes a lock at a time', async () => {
+  it.sequential('one of eight takes a lock at a time', async () => {
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => take()));
     const [won, ...others] = results.sort((a) => (a.status === 'fulfilled' ? -1 : 1));
     expect(others.map((each) => each.status === 'rejected' && each.reason.code)).toEqual(
@@ -73,7 +74,7 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     expect(await locks()).toBe('');
   });
 
-  it('one of eight at a time takes over what a dead run left, when its lease ran out', async () => {
+  it.sequential('one of eight at a time takes over what a dead run left, when its lease ran out', async () => {
     await take({ by: 'dead' }, contextOf(stopped));
     let inside = 0;
     let most = 0;
@@ -95,7 +96,7 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     expect(await locks()).toBe('');
   });
 
-  it('a lock outlives its lease while it is renewed, and not docker container prune', async () => {
+  it.sequential('a lock outlives its lease while it is renewed, and not docker container prune', async () => {
     await using lock = await take();
     expect(await failureOf(take({ waitMs: 45_000 }))).toMatchObject({ code: 'LOCKED' });
     await lock.check(ctx, host);
@@ -108,7 +109,7 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     expect(await failureOf(next.check(ctx, host))).toMatchObject({ code: 'LOCKED' });
   });
 
-  it('a journal is replaced, and outlives what is pruned', async () => {
+  it.sequential('a journal is replaced, and outlives what is pruned', async () => {
     const images = () => running.cli('image', 'ls', '-aq', '--filter', 'label=shipper.journal');
     expect(await readJournal(ctx, engine, scope)).toBeUndefined();
     let journal = emptyJournal(scope);
@@ -126,7 +127,7 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     expect(await images()).toBe('');
   });
 
-  it('garbage goes by its exact names, and what anybody uses or needs stays', async () => {
+  it.sequential('garbage goes by its exact names, and what anybody uses or needs stays', async () => {
     await using _ = await take();
     const name = (word: string) => `shipper.local/shop-api:${word}`;
     const options: GarbageOptions = {
@@ -172,7 +173,7 @@ describe.each(ENGINE_KINDS)('on Docker Engine %s', (kind) => {
     );
   });
 
-  it('an image that was pulled by digest goes, and not while it has a tag of somebody else', async () => {
+  it.sequential('an image that was pulled by digest goes, and not while it has a tag of somebody else', async () => {
     const staging = { project: 'shop', environment: 'staging' };
     await using registry = await startRegistry();
     const repository = `${registry.address}/api`;

@@ -66,6 +66,7 @@ ${hosts}
         deploy:
           replicas: ${replicas}
           update_config: { parallelism: 2, monitor: 1s }
+          rollback_config: { parallelism: 2, monitor: 1s }
 ${more}`,
   );
 }

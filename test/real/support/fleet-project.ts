@@ -19,7 +19,7 @@ export interface FleetChoice {
 export type Reported = RolloutReport & { readonly exit: number | null };
 
 const QUICK =
-  'update_config: { parallelism: 3, monitor: 1s }, rollback_config: { parallelism: 0, monitor: 1s }';
+  'update_config: { parallelism: 3, monitor: 500ms }, rollback_config: { parallelism: 0, monitor: 500ms }';
 
 /** One on each host. */
 const REPLICAS = 3;
