@@ -28,9 +28,6 @@ beforeAll(async () => {
   await busyboxImage(first.engine, image);
   await first.engine.cli('push', image);
   await Promise.all(fleet.hosts.map(({ engine }) => engine.cli('pull', '-q', image)));
-  const [, , third] = fleet.hosts;
-  await third.engine.cli('tag', image, 'base:1');
-  writeFileSync(join(folder, 'Dockerfile'), 'FROM base:1\nENV OTHER=1\n');
 }, 180_000);
 afterAll(async () => {
   process.env = before;
@@ -114,7 +111,7 @@ const TROUBLES: readonly (readonly [
     'of a wrong image',
     's6',
     async (host, name) => {
-      await host.engine.cli('build', '-q', '-t', 'other:2', folder);
+      await host.engine.cli('commit', '--change', 'ENV OTHER=1', name, 'other:2');
       await replace(host, name, 'run', 'other:2');
     },
   ],
@@ -136,7 +133,7 @@ async function replace({ engine }: FleetHost, name: string, verb: 'create' | 'ru
   );
   await engine.cli('rm', '-f', name);
   const words = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]);
-  const rest = ['--name', name, ...words, of, 'sh', '-c', 'while :; do sleep 0.2; done'];
+  const rest = ['--name', name, ...words, of, 'sh', '-c', 'trap exit TERM; sleep 100000 & wait'];
   await engine.cli(verb, ...(verb === 'run' ? ['-d'] : []), ...rest);
 }
 
