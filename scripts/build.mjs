@@ -36,7 +36,13 @@ async function bundleCommand(folder) {
     platform: 'node',
     external: (id) => !id.startsWith('.') && !id.startsWith('/'),
   });
-  await build.write({ dir: join(folder, 'command'), format: 'esm' });
+  await build.write({
+    dir: join(folder, 'command'),
+    format: 'esm',
+    comments: false,
+    // What nearly every command needs is one file.
+    codeSplitting: { groups: [{ name: 'common', minShareCount: 20 }] },
+  });
   await build.close();
   writeFileSync(entry, "#!/usr/bin/env node\nimport './command/bin.js';\n");
 }

@@ -113,8 +113,9 @@ export function codecWorker(): void {
   };
 
   const writeAll = (fd: number, bytes: Uint8Array, position: number): void => {
+    // In pieces, as `write-thread.ts` says.
     for (let at = 0; at < bytes.length; )
-      at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+      at += writeSync(fd, bytes, at, Math.min(65_536, bytes.length - at), position + at);
   };
 
   const step = ({

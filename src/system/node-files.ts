@@ -17,9 +17,10 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { bug, type ErrorCode, isShipperError, ShipperError } from '../core/errors.ts';
 import { processOwner } from './owner.ts';
 import type { FileFacts, Files, ReadableFile, WritableFile } from './system.ts';
+import { WRITE_BYTES, type WriteThread } from './write-thread.ts';
 
 /** The real file system. */
-export function nodeFiles(): Files {
+export function nodeFiles(writer: WriteThread): Files {
   return {
     owner: processOwner(),
     stat: (path) => factsOrUndefined(path, () => fs.stat(path, { bigint: true })),
@@ -29,7 +30,8 @@ export function nodeFiles(): Files {
     list: (path) => during('list', path, () => fs.readdir(path)),
     read: (path, maxBytes) => during('read', path, () => readCapped(path, maxBytes)),
     openRead: (path) => during('open', path, async () => openForRead(path)),
-    create: (path, mode = 0o600) => during('create', path, async () => openForWrite(path, mode)),
+    create: (path, mode = 0o600) =>
+      during('create', path, async () => openForWrite(path, mode, writer)),
     makeDirectory: (path, mode) =>
       during('create', path, async () => (await extra()).ensureDir(path, mode ?? 0o777)),
     rename: (from, to) => during('rename to', to, () => fs.rename(from, to)),
@@ -168,15 +170,18 @@ function viaCallback(start: (done: (error: Error | null) => void) => void): Prom
   });
 }
 
-async function writeAll(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const from = at;
-    at += await new Promise<number>((resolve, reject) => {
-      write(fd, bytes, from, bytes.length - from, position + from, (error, written) =>
-        error === null ? resolve(written) : reject(error),
+/** On Node's pool, piece by piece. */
+async function writePieces(fd: number, bytes: Uint8Array, position: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const writeFrom = (at: number) => {
+      const length = Math.min(WRITE_BYTES, bytes.length - at);
+      if (length === 0) return resolve();
+      write(fd, bytes, at, length, position + at, (error, written) =>
+        error === null ? writeFrom(at + written) : reject(error),
       );
-    });
-  }
+    };
+    writeFrom(0);
+  });
 }
 
 async function readCapped(path: string, maxBytes: number): Promise<Uint8Array> {
@@ -233,18 +238,18 @@ function openForRead(path: string): ReadableFile {
 }
 
 /** O_EXCL and no following of a link: the name must be new. */
-function openForWrite(path: string, mode: number): WritableFile {
+function openForWrite(path: string, mode: number, writer: WriteThread): WritableFile {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  return new NodeFile(path, openSync(path, flags, mode));
+  return new WrittenFile(path, openSync(path, flags, mode), writer);
 }
 
 /** An open file. Reads are synchronous: a thousand small reads a turn would drown in promises. */
-class NodeFile implements WritableFile {
+class NodeFile implements ReadableFile {
   readonly path: string;
   readonly fd: number;
   readonly size: number;
   #isOpen = true;
-  /** Calls on pool threads, which use the descriptor until they end. */
+  /** Calls on other threads, which use the descriptor until they end. */
   readonly #running = new Set<Promise<void>>();
 
   constructor(path: string, fd: number) {
@@ -267,24 +272,13 @@ class NodeFile implements WritableFile {
     });
   }
 
-  write(bytes: Uint8Array, position: number): Promise<void> {
-    return this.#run('write', () => writeAll(this.fd, bytes, position));
-  }
-
-  dataSync(): Promise<void> {
-    return this.#run('flush', () => viaCallback((done) => fdatasync(this.fd, done)));
-  }
-
-  sync(): Promise<void> {
-    return this.#run('flush', () => viaCallback((done) => fsync(this.fd, done)));
-  }
-
   /** A descriptor that was closed may be another file's by the time a late call gets to it, so there are none. */
   #requireOpen(): void {
     if (!this.#isOpen) throw bug(`${this.path} is used after it was closed`);
   }
 
-  #run(verb: string, action: () => Promise<void>): Promise<void> {
+  /** Runs what uses the descriptor elsewhere. */
+  protected run(verb: string, action: () => Promise<void>): Promise<void> {
     const running = during(verb, this.path, () => {
       this.#requireOpen();
       return action();
@@ -304,5 +298,30 @@ class NodeFile implements WritableFile {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** A file that was made by us. */
+class WrittenFile extends NodeFile implements WritableFile {
+  readonly #writer: WriteThread;
+
+  constructor(path: string, fd: number, writer: WriteThread) {
+    super(path, fd);
+    this.#writer = writer;
+  }
+
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return this.run('write', async () => {
+      const isWritten = await this.#writer.write(this.fd, bytes, position);
+      if (!isWritten) await writePieces(this.fd, bytes, position);
+    });
+  }
+
+  dataSync(): Promise<void> {
+    return this.run('flush', () => viaCallback((done) => fdatasync(this.fd, done)));
+  }
+
+  sync(): Promise<void> {
+    return this.run('flush', () => viaCallback((done) => fsync(this.fd, done)));
   }
 }

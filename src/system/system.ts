@@ -199,7 +199,7 @@ export interface WritableFile extends ReadableFile {
 
 /** Work off the main thread. */
 export interface Threads {
-  /** Starts the threads of the first `hashFile` and `hasher`, while the caller still loads code. */
+  /** Starts the threads of the first `hashFile`, `hasher` and large write, while the caller still loads code. */
   warm?(): void;
   /** A hasher, on a thread of its own unless it is known that there will be few `bytes`. Close it. */
   hasher(algorithm: DigestAlgorithm, bytes?: number): StreamHasher;

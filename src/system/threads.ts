@@ -9,6 +9,7 @@ import { AskedThread } from './asked-thread.ts';
 import { CodecThreads, hasStepwiseZlib } from './codec-threads.ts';
 import { type HashReply, type HashRequest, hashWorker } from './hash-worker.ts';
 import type { HashFileJob, StreamHasher, Threads } from './system.ts';
+import type { WriteThread } from './write-thread.ts';
 
 /** Threads that hash files at once; the hasher of the output has one of its own beside them. */
 const FILE_THREADS = 2;
@@ -16,8 +17,8 @@ const FILE_THREADS = 2;
 const THREAD_FROM_BYTES = 8_388_608;
 const READ_BYTES = 262_144;
 
-/** Real threads, started when they are first needed. */
-export function nodeThreads(cores: number): Threads {
+/** Real threads, started when they are first needed; `writer` ends with them. */
+export function nodeThreads(cores: number, writer: WriteThread): Threads {
   const limit = Math.min(FILE_THREADS, Math.max(1, cores - 1));
   let fileThreads: HashThread[] = [];
   /** Started ahead for the next stream. */
@@ -49,6 +50,7 @@ export function nodeThreads(cores: number): Threads {
       if (fileThreads.length > 0) return;
       fileThreads.push(new HashThread());
       spare = new HashThread();
+      writer.warm();
     },
     hasher(algorithm, bytes) {
       if (bytes !== undefined && bytes < THREAD_FROM_BYTES) return hasherHere(algorithm);
@@ -65,7 +67,7 @@ export function nodeThreads(cores: number): Threads {
       fileThreads = fileThreads.filter((thread) => !ended.includes(thread));
       if (spare !== undefined) ended.push(spare);
       spare = undefined;
-      await Promise.all([...ended.map((thread) => thread.end()), codecs?.close()]);
+      await Promise.all([...ended.map((thread) => thread.end()), codecs?.close(), writer.close()]);
     },
   };
 }

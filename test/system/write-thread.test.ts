@@ -1,0 +1,83 @@
+// Chunks that a thread writes: the same bytes, the same errors, and a pool where there is no thread.
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodeFiles } from '../../src/system/node-files.ts';
+import { WRITE_BYTES, WriteThread } from '../../src/system/write-thread.ts';
+
+/** Some pieces, and a part of one. */
+const BYTES = 5 * WRITE_BYTES + 77;
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'shipper-write-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function chunk(memory: ArrayBufferLike): Uint8Array {
+  return new Uint8Array(memory).map((_, at) => (at * 31 + (at >> 8)) & 255);
+}
+
+function shared(): Uint8Array {
+  const bytes = new Uint8Array(new SharedArrayBuffer(BYTES));
+  bytes.set(chunk(new ArrayBuffer(BYTES)));
+  return bytes;
+}
+
+describe('a file', () => {
+  it.each([
+    ['shared memory', shared],
+    ['memory of its own', () => chunk(new ArrayBuffer(BYTES))],
+  ])('has what was written from %s, where it belongs', async (name, make) => {
+    const writer = new WriteThread();
+    const path = join(folder, name);
+    await using file = await nodeFiles(writer).create(path);
+    const bytes = make();
+    await Promise.all([file.write(bytes, 0), file.write(bytes, BYTES)]);
+    expect(readFileSync(path).equals(Buffer.concat([bytes, bytes]))).toBe(true);
+    await writer.close();
+  });
+
+  it('names itself where the thread cannot write', async () => {
+    const writer = new WriteThread();
+    const path = join(folder, 'closed');
+    const file = await nodeFiles(writer).create(path);
+    closeSync(file.fd);
+    await expect(file.write(shared(), 0)).rejects.toMatchObject({
+      code: 'IO',
+      message: expect.stringContaining(`Cannot write ${path}: `),
+    });
+    await writer.close();
+  });
+});
+
+describe('the thread', () => {
+  it('says with which code the system call failed', async () => {
+    const writer = new WriteThread();
+    const path = join(folder, 'read-only');
+    closeSync(openSync(path, 'w'));
+    const fd = openSync(path, 'r');
+    await expect(writer.write(fd, shared(), 0)).rejects.toMatchObject({ code: 'EBADF' });
+    closeSync(fd);
+    await writer.close();
+  });
+
+  it('leaves small chunks, and those of others, to the pool', async () => {
+    const writer = new WriteThread();
+    expect(await writer.write(-1, shared().subarray(0, 1000), 0)).toBe(false);
+    expect(await writer.write(-1, new Uint8Array(BYTES), 0)).toBe(false);
+  });
+
+  it('is started again after its end', async () => {
+    const writer = new WriteThread();
+    const path = join(folder, 'again');
+    const fd = openSync(path, 'w');
+    expect(await writer.write(fd, shared(), 0)).toBe(true);
+    await writer.close();
+    expect(await writer.write(fd, shared(), BYTES)).toBe(true);
+    await writer.close();
+    closeSync(fd);
+    expect(readFileSync(path).equals(Buffer.concat([shared(), shared()]))).toBe(true);
+  });
+});
