@@ -304,6 +304,7 @@ class NodeFile implements ReadableFile {
 /** A file that was made by us. */
 class WrittenFile extends NodeFile implements WritableFile {
   readonly #writer: WriteThread;
+  #pooled: Promise<void> = Promise.resolve();
 
   constructor(path: string, fd: number, writer: WriteThread) {
     super(path, fd);
@@ -312,8 +313,11 @@ class WrittenFile extends NodeFile implements WritableFile {
 
   write(bytes: Uint8Array, position: number): Promise<void> {
     return this.run('write', async () => {
-      const isWritten = await this.#writer.write(this.fd, bytes, position);
-      if (!isWritten) await writePieces(this.fd, bytes, position);
+      if (await this.#writer.write(this.fd, bytes, position)) return;
+      // One by one: writers of one file would only spin on its lock.
+      const write = () => writePieces(this.fd, bytes, position);
+      this.#pooled = this.#pooled.then(write, write);
+      await this.#pooled;
     });
   }
 

@@ -9,20 +9,13 @@ export class FlushingFile {
   #unflushed = 0;
   #flushing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
-  #written: Promise<void> = Promise.resolve();
 
   constructor(file: WritableFile) {
     this.file = file;
   }
 
-  /** Calls may overlap; they are carried out one by one: writers of one file would only spin on its lock. */
-  write(bytes: Uint8Array, position: number): Promise<void> {
-    const write = () => this.#write(bytes, position);
-    this.#written = this.#written.then(write, write);
-    return this.#written;
-  }
-
-  async #write(bytes: Uint8Array, position: number): Promise<void> {
+  /** Calls may overlap. */
+  async write(bytes: Uint8Array, position: number): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure.error;
     await this.file.write(bytes, position);
     this.#unflushed += bytes.length;
