@@ -286,8 +286,9 @@ export async function spoolStream(
 /** Collects chunks in one buffer while the other is written. */
 class BatchWriter {
   readonly #file: WritableFile;
-  #filling = Buffer.allocUnsafeSlow(BATCH_BYTES);
-  #spare = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  // Shared, so that a thread writes them.
+  #filling = new Uint8Array(new SharedArrayBuffer(BATCH_BYTES));
+  #spare = new Uint8Array(new SharedArrayBuffer(BATCH_BYTES));
   #used = 0;
   #writing: Promise<void> = Promise.resolve();
   /** Bytes handed to the file so far. */

@@ -81,7 +81,7 @@ async function fakeStates(how: How): Promise<Record<string, string>> {
 
 type How = 'killed' | 'stopped';
 
-it.concurrent.each<['20.10' | '26.1', How]>([
+it.each<['20.10' | '26.1', How]>([
   ['20.10', 'killed'],
   ['26.1', 'killed'],
   ['26.1', 'stopped'],
