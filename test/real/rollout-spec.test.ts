@@ -183,7 +183,13 @@ async function inspected(running: RunningEngine, name: string): Promise<unknown>
     network,
     (Aliases ?? []).filter((alias) => !String(Id).startsWith(alias)).sort(),
   ]);
-  return settled({ Config: { ...Config, ExposedPorts: sortedPorts(Config) }, HostConfig, aliases });
+  const config = { ...Config, Env: sortedEnv(Config), ExposedPorts: sortedPorts(Config) };
+  return settled({ Config: config, HostConfig, aliases });
+}
+
+/** The docker command puts variables in any order. */
+function sortedEnv(config: Json | undefined): readonly string[] {
+  return ((config?.['Env'] ?? []) as string[]).toSorted();
 }
 
 function sortedPorts(config: Json | undefined): Json {
