@@ -1,5 +1,6 @@
 // Runs the tests with real parts. Those of rollouts, fleets and swarms wait most of their time, those of images compute: the
-// two run beside each other, each one file after the other; a few of images stand with the first, so that both take as long. With arguments it is a plain run of vitest with them.
+// two run beside each other, each one file after the other; a few of images stand with the first, so that both take as long.
+// With arguments it is a plain run of vitest with them.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -61,13 +61,8 @@ async function run(): Promise<void> {
  */
 async function tuneEngine(isEndless: boolean): Promise<void> {
   const { setFlagsFromString } = await import('node:v8');
-  const flags = isEndless
-    ? ['--semi-space-growth-factor=1', '--heap-growing-percent=20']
-    : ['--no-incremental-marking'];
-  for (const flag of [
-    '--max-inlined-bytecode-size-cumulative=100',
-    '--no-allocation-site-pretenuring',
-    ...flags,
-  ])
-    setFlagsFromString(flag);
+  const flags = ['--max-inlined-bytecode-size-cumulative=100', '--no-allocation-site-pretenuring'];
+  if (isEndless) flags.push('--semi-space-growth-factor=1', '--heap-growing-percent=20');
+  else flags.push('--no-incremental-marking');
+  for (const flag of flags) setFlagsFromString(flag);
 }

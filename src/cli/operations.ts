@@ -61,8 +61,8 @@ export const lazyOperations: Operations = {
   ...lazyRolloutOperations,
   ...lazyFleetOperations,
   async flattenImage(...args) {
-    const [system, , { source }] = args;
-    if (await isLarge(system, source)) system.threads.warm?.();
+    const [system, , { source, outputs = [], dryRun = false }] = args;
+    if (await isLarge(system, source)) system.threads.warm?.(outputs.length > 0 && !dryRun);
     const { flattenImage } = await import('../operations/flatten-image.ts');
     return flattenImage(...args);
   },

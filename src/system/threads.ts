@@ -46,11 +46,11 @@ export function nodeThreads(cores: number, writer: WriteThread): Threads {
       codecs ??= hasStepwiseZlib() ? new CodecThreads(cores) : undefined;
       return codecs;
     },
-    warm() {
+    warm(isWritten) {
       if (fileThreads.length > 0) return;
       fileThreads.push(new HashThread());
       spare = new HashThread();
-      writer.warm();
+      if (isWritten) writer.warm();
     },
     hasher(algorithm, bytes) {
       if (bytes !== undefined && bytes < THREAD_FROM_BYTES) return hasherHere(algorithm);
