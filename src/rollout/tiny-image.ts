@@ -2,6 +2,7 @@
 // labels. The same input gives the same bytes, and so the same image id, on every machine.
 import type { Context } from '../core/context.ts';
 import { type Digest, digestOf } from '../core/digest.ts';
+import { isShipperError } from '../core/errors.ts';
 import { sortedRecord } from '../core/sorted.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Platform } from '../image/image.ts';
@@ -31,6 +32,7 @@ export interface TinyImage {
 const EMPTY_LAYER = new Uint8Array(2 * BLOCK);
 /** A fixed time, which is none: the id must not depend on when or where it is made. */
 const CREATED = '1970-01-01T00:00:00Z';
+const LOAD_TRIES = 5;
 
 /** Makes the image. */
 export function tinyImage({ name, platform, labels }: TinyImageSpec): TinyImage {
@@ -76,10 +78,22 @@ export function tinyImage({ name, platform, labels }: TinyImageSpec): TinyImage 
 /** What is made for an engine: for its own platform. */
 export type NamedImage = Omit<TinyImageSpec, 'platform'>;
 
-/** Loads the image into an engine: one call, which may be repeated. */
+/** Loads the image into an engine. May be repeated, and by several at once. */
 export async function loadTinyImage(ctx: Context, engine: Engine, spec: NamedImage): Promise<void> {
   const { archive } = await made(ctx, engine, spec);
-  await engine.loadImages(ctx, once(archive));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await engine.loadImages(ctx, once(archive));
+      return;
+    } catch (error) {
+      if (tries === LOAD_TRIES || !isRaced(error)) throw error;
+    }
+  }
+}
+
+/** Of two who load a new name at once, containerd's store (Docker 26.1) lets one fail, which may have another image for it. */
+function isRaced(error: unknown): boolean {
+  return isShipperError(error, 'ENGINE') && error.message.includes('already exists');
 }
 
 /** What the engine may call it once it is loaded. */

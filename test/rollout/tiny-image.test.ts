@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/core/digest.ts';
-import { tarOf, tinyImage } from '../../src/rollout/tiny-image.ts';
+import { ShipperError } from '../../src/core/errors.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { loadTinyImage, tarOf, tinyImage } from '../../src/rollout/tiny-image.ts';
 import { scanTar } from '../../src/tar/scan.ts';
+import { contextOf, JumpingClock } from './stub-host.ts';
 
 const platform = { os: 'linux', architecture: 'amd64' };
 
@@ -63,6 +66,43 @@ describe('a tiny image', () => {
       digest: image.ids[1],
       annotations: { 'io.containerd.image.name': spec.name },
     });
+  });
+});
+
+describe('a tiny image that is loaded', () => {
+  const spec = { name: 'shipper.local/a:1', labels: {} };
+  const ctx = contextOf(new JumpingClock());
+  const raced = new ShipperError(
+    'ENGINE',
+    'Cannot load: image "shipper.local/a:1": already exists',
+  );
+  const engineThatFails = (...failures: readonly Error[]) => {
+    const left = [...failures];
+    let calls = 0;
+    const loadImages = async (_: unknown, archive: AsyncIterable<Uint8Array>) => {
+      calls += 1;
+      for await (const bytes of archive) expect(bytes).not.toHaveLength(0);
+      const failure = left.shift();
+      if (failure !== undefined) throw failure;
+    };
+    const engine = { facts: async () => platform, loadImages } as unknown as Engine;
+    return { engine, calls: () => calls };
+  };
+
+  it('is sent again where another made the name at the same moment, as containerd tells it', async () => {
+    const { engine, calls } = engineThatFails(raced, raced);
+    await loadTinyImage(ctx, engine, spec);
+    expect(calls()).toBe(3);
+  });
+
+  it('fails with what the engine says where that goes on, and at once for another reason', async () => {
+    const always = engineThatFails(...Array.from({ length: 9 }, () => raced));
+    await expect(loadTinyImage(ctx, always.engine, spec)).rejects.toBe(raced);
+    expect(always.calls()).toBe(5);
+    const full = new ShipperError('ENGINE', 'Cannot load: no space left');
+    const other = engineThatFails(full);
+    await expect(loadTinyImage(ctx, other.engine, spec)).rejects.toBe(full);
+    expect(other.calls()).toBe(1);
   });
 });
 
