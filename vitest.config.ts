@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/** What is waited for comes at once, but not on a machine that does something else. */
+const patient = { poll: { timeout: 20_000 } };
+
 /** `unit` is hermetic (no daemon, no root); `real` and `soak` start private engines and registries. */
 export default defineConfig({
   test: {
@@ -19,8 +22,7 @@ export default defineConfig({
           exclude: ['test/real/**', 'test/soak/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // What is waited for comes at once, but not on a machine that does something else.
-          expect: { poll: { timeout: 20_000 } },
+          expect: patient,
         },
       },
       {
@@ -29,6 +31,7 @@ export default defineConfig({
           include: ['test/real/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
+          expect: patient,
           fileParallelism: false,
         },
       },
@@ -38,6 +41,7 @@ export default defineConfig({
           include: ['test/soak/**/*.test.ts'],
           testTimeout: 3_600_000,
           hookTimeout: 300_000,
+          expect: patient,
           fileParallelism: false,
         },
       },

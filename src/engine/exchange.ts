@@ -7,6 +7,7 @@ import { interruption } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import { onAbort } from '../core/own-abort.ts';
 import { connectionFailure, type Doing, failure, type Refusal, timeout } from './failures.ts';
+import { gathered } from './gathered.ts';
 
 /** How long an engine may do nothing, in milliseconds. */
 export interface Patience {
@@ -148,7 +149,7 @@ export class Exchange {
     const answer = await this.response;
     this.wait(limitMs);
     try {
-      for await (const chunk of answer as AsyncIterable<Buffer>) {
+      for await (const chunk of gathered(answer)) {
         this.#receivedBytes += chunk.length;
         this.rest();
         yield chunk;

@@ -6,25 +6,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
 import { nodeSystem, Shipper } from '../../src/index.ts';
 import type { System } from '../../src/system/system.ts';
-import { type Fleet, startFleet } from './support/fleet.ts';
-import { busyboxImage } from './support/images.ts';
+import type { Fleet } from './support/fleet.ts';
+import { type ShopFleet, startShopFleet } from './support/shop-fleet.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../examples/fabric', import.meta.url));
 
-let fleet: Fleet;
-let folder: string;
-const before = { ...process.env };
+let fleet: ShopFleet;
 
 beforeAll(async () => {
-  fleet = await startFleet();
-  for (const name of ['PATH', 'DOCKER_CONFIG']) process.env[name] = fleet.env[name];
-  delete process.env['DOCKER_HOST'];
-  folder = join(fleet.directory, 'fabric');
-  const image = `${fleet.registry.address}/shop/busybox:1`;
-  const [first] = fleet.hosts;
-  await busyboxImage(first.engine, image);
-  await first.engine.cli('push', image);
-  await Promise.all(fleet.hosts.map(({ engine }) => engine.cli('pull', '-q', image)));
+  fleet = await startShopFleet();
+  const { image } = fleet;
   context('base', `FROM ${image}\nLABEL shop=1\n`);
   for (const name of ['api', 'worker', 'proxy']) context(name, 'FROM overlord/base:7\n');
   context('db', `FROM ${image}\nCMD ["sh", "-c", "sleep 2; echo Startup complete; sleep 600"]\n`);
@@ -32,13 +23,12 @@ beforeAll(async () => {
   context('otter', `FROM ${image}\n${make}\n`);
 }, 180_000);
 afterAll(async () => {
-  process.env = before;
   await fleet?.[Symbol.asyncDispose]();
 });
 
 function context(name: string, text: string): void {
-  mkdirSync(join(folder, name), { recursive: true });
-  writeFileSync(join(folder, name, 'Dockerfile'), text);
+  mkdirSync(join(fleet.folder, name), { recursive: true });
+  writeFileSync(join(fleet.folder, name, 'Dockerfile'), text);
 }
 
 function hostsOf({ hosts: [, , third] }: Fleet) {
@@ -47,7 +37,7 @@ function hostsOf({ hosts: [, , third] }: Fleet) {
 
 /** An example with another text for one that only its author's network knows; returns its path. */
 function localised(file: string, text: string | RegExp, local: string): string {
-  const path = join(folder, file);
+  const path = join(fleet.folder, file);
   const own = readFileSync(join(EXAMPLES, file), 'utf8').replaceAll(text, local);
   expect(own).toContain(local);
   writeFileSync(path, own);
@@ -73,7 +63,7 @@ async function run(file: string, ...argv: readonly string[]) {
   const insecure = [fleet.registry.address];
   const line = ['-q', '-f', resolve(EXAMPLES, file), ...argv, '--json'];
   const code = await main(line, { ...real, stdio }, undefined, undefined, async ({ signal }) => {
-    return new Shipper({ hosts, insecure, directory: folder, signal });
+    return new Shipper({ hosts, insecure, directory: fleet.folder, signal });
   });
   expect([code, text.err]).toEqual([0, '']);
   const { result } = JSON.parse(text.out);

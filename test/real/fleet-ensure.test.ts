@@ -1,36 +1,23 @@
 // An environment of ten services on three engines, which are reached by ssh, by TLS and by a socket: mended from whatever became of
 // it, by `ensure` and by `watch`.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WatchEvent } from '../../src/fleet/watch.ts';
 import { rollout, Shipper } from '../../src/index.ts';
 import { killDaemon, waitForDaemon } from './support/engines.ts';
-import { type Fleet, type FleetHost, startFleet } from './support/fleet.ts';
-import { busyboxImage } from './support/images.ts';
+import type { FleetHost } from './support/fleet.ts';
+import { type ShopFleet, startShopFleet } from './support/shop-fleet.ts';
 
-let fleet: Fleet;
-let folder: string;
-/** Every host has it, and the registry. */
+let fleet: ShopFleet;
 let image: string;
-const before = { ...process.env };
 
 beforeAll(async () => {
-  fleet = await startFleet();
-  // ssh and docker contexts are found as a user's are.
-  for (const name of ['PATH', 'DOCKER_CONFIG']) process.env[name] = fleet.env[name];
-  delete process.env['DOCKER_HOST'];
-  folder = join(fleet.directory, 'fleet');
-  mkdirSync(folder);
-  image = `${fleet.registry.address}/shop/busybox:1`;
-  const [first] = fleet.hosts;
-  await busyboxImage(first.engine, image);
-  await first.engine.cli('push', image);
-  await Promise.all(fleet.hosts.map(({ engine }) => engine.cli('pull', '-q', image)));
+  fleet = await startShopFleet();
+  ({ image } = fleet);
 }, 180_000);
 afterAll(async () => {
-  process.env = before;
   await fleet?.[Symbol.asyncDispose]();
 });
 
@@ -51,7 +38,7 @@ function configure(): void {
     return `      ${name}: { image: "${image}", ${idle}, stop_grace_period: 2s, ${more}deploy: { mode: global, update_config: { parallelism: 3, monitor: 200ms } } }`;
   });
   writeFileSync(
-    join(folder, 'shipper.yaml'),
+    join(fleet.folder, 'shipper.yaml'),
     `project: shop\nenvironments:\n  staging:\n    hosts:\n${addresses}\n    services:\n${services.join('\n')}\n`,
   );
 }
@@ -140,7 +127,7 @@ async function replace({ engine }: FleetHost, name: string, verb: 'create' | 'ru
 describe('an environment of ten services on three hosts', () => {
   const environment = () => ({
     environment: 'staging',
-    config: join(folder, 'shipper.yaml'),
+    config: join(fleet.folder, 'shipper.yaml'),
     insecure: [fleet.registry.address],
   });
   const ship = () => new Shipper(environment());
