@@ -33,6 +33,7 @@ const TOP = 11;
 const PURE = ['core', 'tar', 'blob', 'image', 'flatten', 'report'];
 /** Who may import what `system` really does; its interface, `system.ts`, is for all that are not pure. */
 const SYSTEM_HOMES: Readonly<Record<string, RegExp>> = {
+  'system/gathered.ts': /^engine\/exchange\.ts$/,
   'system/node.ts': /^(?:bin|index|library|run-process)\.ts$/,
   'system/spool.ts': /^(?:transport\/|pipeline\/memory\.ts$|cli\/id-file\.ts$)/,
   'system/temp-folder.ts': /^(?:pipeline\/|engine\/|rollout\/image-streams\.ts$)/,

@@ -6,8 +6,8 @@ import type { Context } from '../core/context.ts';
 import { interruption } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import { onAbort } from '../core/own-abort.ts';
+import { gathered } from '../system/gathered.ts';
 import { connectionFailure, type Doing, failure, type Refusal, timeout } from './failures.ts';
-import { gathered } from './gathered.ts';
 
 /** How long an engine may do nothing, in milliseconds. */
 export interface Patience {

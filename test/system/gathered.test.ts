@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { gathered } from '../../src/engine/gathered.ts';
+import { gathered } from '../../src/system/gathered.ts';
 
 const KIB = 1024;
 
