@@ -119,8 +119,8 @@ async function benchStart() {
   );
 }
 
-/** Engine to engine on a graph driver, against saving the image and importing the flat layer. */
 /**
+ * Engine to engine on a graph driver, against saving the image and importing the flat layer.
  * Each run has an image and a layer of its own, and nothing is removed in between: for minutes ext4 looks at every file that was
  * deleted before it makes a new one, which takes an import from 8 to 20 seconds.
  */

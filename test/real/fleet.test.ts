@@ -144,15 +144,14 @@ describe('class Shipper on three engines', () => {
     const [first] = fleet.hosts;
     await first.cut();
     try {
-      const patienceMs = 6000;
-      await using ship = shipper({ patienceMs });
+      await using ship = shipper({ patienceMs: 4000 });
       const begun = Date.now();
       const times: number[] = [];
       const onResult = () => void times.push(Date.now() - begun);
       const found = await ship.containers({}, { onResult });
       expect(found.results.map(({ ok }) => ok)).toEqual([false, true, true]);
-      expect(times[1]).toBeLessThan(patienceMs);
-      expect(times[2]).toBeLessThan(2 * patienceMs);
+      expect(times[1]).toBeLessThan(2500);
+      expect(times[2]).toBeLessThan(10_000);
     } finally {
       await first.join();
     }
