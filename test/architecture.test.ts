@@ -206,7 +206,7 @@ describe('code', () => {
   it('throws ShipperErrors, or TypeError and RangeError for misuse', () => {
     // What runs in a thread of its own has no imports; what `node-files.ts` throws there it wraps itself.
     const isAllowed = (file: string) =>
-      /^system\/(?:codec-worker|hash-worker|node-files)\.ts$/.test(file);
+      /^system\/(?:codec-worker|file-worker|node-files)\.ts$/.test(file);
     const thrown = /\bthrow new (?!ShipperError|TypeError|RangeError)\w+/g;
     expect(matches(thrown, isAllowed)).toEqual([]);
   });

@@ -47,22 +47,11 @@ export interface Operations extends RolloutOperations, FleetOperations {
   configSchema(): Promise<string>;
 }
 
-/** An archive for which the threads may start while code still loads. */
-const WARM_FROM_BYTES = 67_108_864;
-
-async function isLarge({ files, cwd }: System, source: string): Promise<boolean> {
-  const path = source.startsWith('/') ? source : `${cwd}/${source}`;
-  const facts = await files.stat(path).catch(() => undefined);
-  return (facts?.size ?? 0) >= WARM_FROM_BYTES;
-}
-
 /** The real ones. */
 export const lazyOperations: Operations = {
   ...lazyRolloutOperations,
   ...lazyFleetOperations,
   async flattenImage(...args) {
-    const [system, , { source, outputs = [], dryRun = false }] = args;
-    if (await isLarge(system, source)) system.threads.warm?.(outputs.length > 0 && !dryRun);
     const { flattenImage } = await import('../operations/flatten-image.ts');
     return flattenImage(...args);
   },

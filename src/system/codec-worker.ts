@@ -1,4 +1,4 @@
-// The program of a thread that compresses and decompresses. It is started from its own source text, as `hash-worker.ts` is;
+// The program of a thread that compresses and decompresses. It is started from its own source text, as `file-worker.ts` is;
 // therefore it must not refer to anything outside itself. Its memory is used again: fresh pages and their collection cost more
 // than the work on them.
 
@@ -113,7 +113,7 @@ export function codecWorker(): void {
   };
 
   const writeAll = (fd: number, bytes: Uint8Array, position: number): void => {
-    // In pieces, as `write-thread.ts` says.
+    // In pieces, as `chunk-writer.ts` says.
     for (let at = 0; at < bytes.length; )
       at += writeSync(fd, bytes, at, Math.min(65_536, bytes.length - at), position + at);
   };

@@ -15,12 +15,12 @@ import * as fs from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { bug, type ErrorCode, isShipperError, ShipperError } from '../core/errors.ts';
+import { type ChunkWriter, isChunk, WRITE_BYTES } from './chunk-writer.ts';
 import { processOwner } from './owner.ts';
 import type { FileFacts, Files, ReadableFile, WritableFile } from './system.ts';
-import { WRITE_BYTES, type WriteThread } from './write-thread.ts';
 
 /** The real file system. */
-export function nodeFiles(writer: WriteThread): Files {
+export function nodeFiles(writer: ChunkWriter): Files {
   return {
     owner: processOwner(),
     stat: (path) => factsOrUndefined(path, () => fs.stat(path, { bigint: true })),
@@ -238,7 +238,7 @@ function openForRead(path: string): ReadableFile {
 }
 
 /** O_EXCL and no following of a link: the name must be new. */
-function openForWrite(path: string, mode: number, writer: WriteThread): WritableFile {
+function openForWrite(path: string, mode: number, writer: ChunkWriter): WritableFile {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   return new WrittenFile(path, openSync(path, flags, mode), writer);
 }
@@ -303,17 +303,17 @@ class NodeFile implements ReadableFile {
 
 /** A file that was made by us. */
 class WrittenFile extends NodeFile implements WritableFile {
-  readonly #writer: WriteThread;
+  readonly #writer: ChunkWriter;
   #pooled: Promise<void> = Promise.resolve();
 
-  constructor(path: string, fd: number, writer: WriteThread) {
+  constructor(path: string, fd: number, writer: ChunkWriter) {
     super(path, fd);
     this.#writer = writer;
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
     return this.run('write', async () => {
-      if (await this.#writer.write(this.fd, bytes, position)) return;
+      if (isChunk(bytes) && (await this.#writer.write(this.fd, bytes, position))) return;
       // One by one: writers of one file would only spin on its lock.
       const write = () => writePieces(this.fd, bytes, position);
       this.#pooled = this.#pooled.then(write, write);

@@ -11,12 +11,11 @@ import { runProgram } from './run.ts';
 import { spawnDuplex } from './spawn.ts';
 import type { System } from './system.ts';
 import { nodeThreads } from './threads.ts';
-import { WriteThread } from './write-thread.ts';
 
 /** The machine that this process runs on. */
 export function nodeSystem(): System {
   const cores = availableParallelism();
-  const writer = new WriteThread();
+  const threads = nodeThreads(cores);
   return {
     clock: nodeClock(),
     env: process.env,
@@ -27,8 +26,8 @@ export function nodeSystem(): System {
     cores,
     // What a container is granted counts, not what its host has.
     freeMemory: () => process.availableMemory(),
-    files: nodeFiles(writer),
-    threads: nodeThreads(cores, writer),
+    files: nodeFiles(threads),
+    threads,
     stdio: nodeStdio(),
     random: (bytes) => randomBytes(bytes).toString('hex'),
     spawnDuplex,

@@ -199,8 +199,8 @@ export interface WritableFile extends ReadableFile {
 
 /** Work off the main thread. */
 export interface Threads {
-  /** Starts the threads of the first `hashFile` and `hasher`, and of a large write where one `isWritten`, while code still loads. */
-  warm?(isWritten: boolean): void;
+  /** Starts the threads of the first `hashFile`, `hasher` and large write, while code still loads. */
+  warm?(): void;
   /** A hasher, on a thread of its own unless it is known that there will be few `bytes`. Close it. */
   hasher(algorithm: DigestAlgorithm, bytes?: number): StreamHasher;
   /** Hashes `length` bytes of an open file from `offset`, beside other such jobs, and returns hex. */

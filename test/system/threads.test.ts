@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeThreads } from '../../src/system/threads.ts';
-import { WriteThread } from '../../src/system/write-thread.ts';
 
 /** More than a thread hashes in the time of these tests. */
 const HUGE = 64 * 1024 * 1024 * 1024;
@@ -32,7 +31,7 @@ const job = (length: number, signal?: AbortSignal) => ({
 
 describe('hashFile()', () => {
   it('does not begin when it is cancelled already', async () => {
-    const threads = nodeThreads(4, new WriteThread());
+    const threads = nodeThreads(4);
     await expect(threads.hashFile(job(HUGE, AbortSignal.abort()))).rejects.toMatchObject({
       code: 'INTERRUPTED',
     });
@@ -40,7 +39,7 @@ describe('hashFile()', () => {
   });
 
   it('ends what runs and what is queued, and serves the others', async () => {
-    const threads = nodeThreads(2, new WriteThread());
+    const threads = nodeThreads(2);
     const [running, queued] = [new AbortController(), new AbortController()];
     const first = threads.hashFile(job(HUGE, running.signal));
     const second = threads.hashFile(job(HUGE, queued.signal));
