@@ -78,7 +78,10 @@ export interface ProgramHost {
   /** Collects what goes to stdout. */
   print(text: string): void;
   readonly helpColumns: number;
-  /** The command line, as far as it is known: where its command has a `--version` of its own, that is the one which is meant. */
+  /**
+   * The command line, as far as it is known: where its command has a `--version` of its own, that is the one which is meant, and
+   * only that command gets its options.
+   */
   readonly argv?: readonly string[];
   /** Tasks to list beside the commands. */
   readonly tasks?: TaskList;
@@ -107,8 +110,8 @@ export function createProgram(host: ProgramHost): Command {
     .helpCommand(false)
     .addHelpText('after', PROGRAM_FOOTER);
   for (const spec of GLOBAL_OPTIONS) program.addOption(optionOf(spec));
-  for (const verb of VERBS) addVerb(program, verb, host);
-  addHelpCommand(program);
+  const finish = addVerbs(program, host);
+  addHelpCommand(program, finish);
   if (host.tasks !== undefined) addTasks(program, host.tasks);
   program.allowExcessArguments().action(() => {
     const [word] = program.args;
@@ -192,10 +195,29 @@ export function isDone(error: unknown): boolean {
   return error instanceof CommanderError && error.exitCode === 0;
 }
 
-function addVerb(program: Command, verb: Verb, host: ProgramHost): void {
-  const command = program.command(verb.name);
+/** Makes what a command has beside its name. */
+type Finish = (command: Command) => void;
+
+/** Adds names. The four hundred options of all commands would take as long as loading them: a command gets its own when it is meant. */
+function addVerbs(program: Command, host: ProgramHost): Finish {
+  const named = new Map<Command, Verb>();
+  const finish: Finish = (command) => {
+    const verb = named.get(command);
+    named.delete(command);
+    if (verb !== undefined) finishVerb(program, command, verb, host);
+  };
+  for (const verb of VERBS) {
+    const command = program.command(verb.name).summary(verb.summary);
+    named.set(command, verb);
+    if (host.argv === undefined) finish(command);
+  }
+  program.hook('preSubcommand', (_program, command) => finish(command));
+  return finish;
+}
+
+function finishVerb(program: Command, command: Command, verb: Verb, host: ProgramHost): void {
   settle(command, host);
-  command.summary(verb.summary).description(verb.about).usage(usageOf(verb));
+  command.description(verb.about).usage(usageOf(verb));
   for (const spec of verb.args) command.addArgument(argumentOf(spec));
   for (const spec of verb.options) command.addOption(optionOf(spec));
   if (verb.command !== undefined) {
@@ -279,7 +301,7 @@ function examplesText({ examples }: Verb): string {
 }
 
 /** `shipper help [COMMAND]`. Commander's own prints the general help where the command does not exist. */
-function addHelpCommand(program: Command): void {
+function addHelpCommand(program: Command, finish: Finish): void {
   program
     .command('help')
     .summary('print the help of a command')
@@ -290,6 +312,7 @@ function addHelpCommand(program: Command): void {
       if (name === undefined) return program.outputHelp();
       const command = program.commands.find((each) => each.name() === name);
       if (command === undefined) throw unknownCommand(name, program);
+      finish(command);
       command.outputHelp();
     });
 }
