@@ -124,10 +124,19 @@ export class PathTree {
     let count = 0;
     for (let at = this.firstChild(node); at !== NONE; at = this.nextSibling(at)) count += 1;
     const children = new Int32Array(count);
-    for (let at = this.firstChild(node), i = 0; at !== NONE; at = this.nextSibling(at), i += 1) {
+    // The newest stands first, and archives are mostly sorted: from behind, little is left to do.
+    for (let at = this.firstChild(node), i = count - 1; at !== NONE; at = this.nextSibling(at)) {
       children[i] = at;
+      i -= 1;
     }
-    return children.sort((a, b) => this.#compareNames(a, b));
+    return this.#areSorted(children) ? children : children.sort((a, b) => this.#compareNames(a, b));
+  }
+
+  #areSorted(nodes: Int32Array): boolean {
+    for (let i = 1; i < nodes.length; i += 1) {
+      if (this.#compareNames(nodes[i - 1] ?? NONE, nodes[i] ?? NONE) > 0) return false;
+    }
+    return true;
   }
 
   /** `top` and all below it, children before parents. The callback may remove the node that it is given. */
