@@ -61,7 +61,9 @@ async function flattensLargeFile({ files, cwd }: System): Promise<boolean> {
   const [verb, ...words] = argv;
   if (verb !== 'flatten') return false;
   const facts = await Promise.all(
-    words.map((word) => files.stat(word.startsWith('/') ? word : `${cwd}/${word}`).catch(() => undefined)),
+    words.map((word) =>
+      files.stat(word.startsWith('/') ? word : `${cwd}/${word}`).catch(() => undefined),
+    ),
   );
   return facts.some((file) => file !== undefined && file.size >= WARM_FROM_BYTES);
 }

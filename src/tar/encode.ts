@@ -1,5 +1,6 @@
 // Encodes an entry in the one canonical way (`flatten.md` 3): ustar, PAX records only for what does not fit, names as
 // raw bytes, no user names, no times but mtime.
+import { CHECKSUM_AT, CHECKSUM_END, checksumOf } from './checksum.ts';
 import { BLOCK, type EntryHead, type EntryType, padded } from './entry.ts';
 import { formatPaxRecord, formatPaxTime } from './pax.ts';
 
@@ -160,10 +161,8 @@ function writeDevice(target: Buffer, at: number, value: number): void {
   target.writeUInt32BE(value, at + 4);
 }
 
-/** Six octal digits, a NUL and a space, over the block with spaces in their place. */
+/** Six octal digits, a NUL and a space. */
 function writeChecksum(target: Buffer, at: number): void {
-  let sum = 8 * 0x20;
-  for (let i = at; i < at + BLOCK; i += 1) sum += target[i] ?? 0;
-  writeOctal(target, at + 148, 6, sum);
-  target[at + 155] = 0x20;
+  writeOctal(target, at + CHECKSUM_AT, 6, checksumOf(target, at));
+  target[at + CHECKSUM_END - 1] = 0x20;
 }

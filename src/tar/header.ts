@@ -1,5 +1,6 @@
 // Decodes one 512-byte tar header: v7, ustar, GNU and star. Follows Go's archive/tar where formats leave room, since
 // that is what every engine reads with.
+import { CHECKSUM_AT, CHECKSUM_END, checksumOf } from './checksum.ts';
 import { corrupt } from './corrupt.ts';
 import { BLOCK, type Entry } from './entry.ts';
 
@@ -14,9 +15,6 @@ export type EntryDraft = { -readonly [K in keyof Entry]: Entry[K] } & {
   /** Kind of entry as stored; an extension header has one of its own. */
   readonly typeflag: string;
 };
-
-const CHECKSUM_AT = 148;
-const CHECKSUM_END = 156;
 
 /** Whether a block is all zeros. */
 export function isZeroBlock(block: Buffer): boolean {
@@ -86,30 +84,8 @@ function text(block: Buffer, at: number, length: number): string {
 /** Both sums that tar writers have used: bytes as unsigned, and as signed, numbers. */
 function checkChecksum(block: Buffer, offset: number): void {
   const claimed = parseNumber(block, CHECKSUM_AT, 8, 'checksum', offset);
-  if (claimed === unsignedSum(block) || claimed === signedSum(block)) return;
+  if (claimed === checksumOf(block, 0) || claimed === signedSum(block)) return;
   throw corrupt('the checksum does not match', offset);
-}
-
-/** With spaces in the place of the checksum itself. */
-function unsignedSum(block: Buffer): number {
-  let own = 0;
-  for (let i = CHECKSUM_AT; i < CHECKSUM_END; i += 1) own += block[i] ?? 0;
-  return sumOfBytes(block) - own + (CHECKSUM_END - CHECKSUM_AT) * SPACE;
-}
-
-/** Four at a time; no view on words, since making one costs more than it saves. */
-function sumOfBytes(block: Buffer): number {
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  for (let i = 0; i < BLOCK; i += 4) {
-    a += block[i] ?? 0;
-    b += block[i + 1] ?? 0;
-    c += block[i + 2] ?? 0;
-    d += block[i + 3] ?? 0;
-  }
-  return a + b + c + d;
 }
 
 function signedSum(block: Buffer): number {
@@ -118,7 +94,7 @@ function signedSum(block: Buffer): number {
     const isOwn = i >= CHECKSUM_AT && i < CHECKSUM_END;
     if (!isOwn && (block[i] ?? 0) > 127) negatives += 1;
   }
-  return unsignedSum(block) - 256 * negatives;
+  return checksumOf(block, 0) - 256 * negatives;
 }
 
 const SPACE = 0x20;
