@@ -8,7 +8,7 @@ import { type ChunkWriter, WRITE_BYTES } from './chunk-writer.ts';
 import { type FileReply, type FileRequest, fileWorker } from './file-worker.ts';
 import type { HashFileJob, StreamHasher } from './system.ts';
 
-/** One worker. Chunks, of a stream or to write, pass the files that wait and the one that is being hashed. */
+/** One worker. Chunks, of a stream or to write, pass the files that wait, and have their turn between the pieces of the one that is hashed. */
 export class FileThread implements ChunkWriter {
   readonly #thread = new AskedThread<FileRequest, FileReply>(fileWorker, 'hash');
   /** Files in the order in which the thread takes them. */

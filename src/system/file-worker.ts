@@ -17,7 +17,7 @@ export type FileRequest =
       readonly pieceBytes: number;
     };
 
-/** Hash `length` bytes of a file. It gives way to everything else. */
+/** Hash `length` bytes of a file. Between its pieces other requests have their turn. */
 export interface FileHashRequest {
   readonly kind: 'file';
   readonly id: number;
@@ -54,7 +54,7 @@ export function fileWorker(): void {
     const fileHash = createHash(request.algorithm);
     buffer ??= new Uint8Array(1_048_576);
     for (let at = 0; at < request.length; ) {
-      takeWhatCame();
+      takeOne();
       if (Atomics.load(request.stop, 0) !== 0) throw new Error('nobody wants it any more');
       const wanted = Math.min(buffer.length, request.length - at);
       const read = readSync(request.fd, buffer, 0, wanted, request.offset + at);
@@ -106,11 +106,10 @@ export function fileWorker(): void {
     else serve(request);
   };
 
-  const takeWhatCame = (): void => {
-    for (let next = receiveMessageOnPort(port); next !== undefined; ) {
-      take(next.message);
-      next = receiveMessageOnPort(port);
-    }
+  /** One and no more: where a slow disk is always behind, the file would have to wait for the last chunk. */
+  const takeOne = (): void => {
+    const next = receiveMessageOnPort(port);
+    if (next !== undefined) take(next.message);
   };
 
   port.on('message', (request: FileRequest) => {
