@@ -158,9 +158,13 @@ async function benchDaemon() {
     bash(
       `printf 'FROM bench:latest\nCOPY run-${i} /\n' | ${docker} build -q -t bench:${i} -f - own`,
     );
-    bash(`tar xOf flat.tar ${layer} > layer.tar && tar rf layer.tar -C own run-${i} && sync`);
+    bash(`tar xOf flat.tar ${layer} > layer.tar && tar rf layer.tar -C own run-${i}`);
     const parts = i % 2 === 0 ? [reference, ours] : [ours, reference];
-    for (const part of parts) await part(i);
+    for (const part of parts) {
+      // Or it would be measured beside the flushing of what the one before has left.
+      bash('sync');
+      await part(i);
+    }
   }
   // By name: an image from which others were built can lose its names, and nothing else before they are gone.
   bash(`${docker} images bench --format '{{.Repository}}:{{.Tag}}' | xargs ${docker} rmi`);
