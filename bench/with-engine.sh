@@ -6,6 +6,17 @@
 set -euo pipefail
 
 folder=$(mktemp -d "${SHIPPER_BENCH_DIR:-/var/tmp}/shipper-bench.XXXXXX")
+engine=
+finish() {
+  if [ -n "$engine" ]; then
+    kill "$engine" 2>/dev/null || true
+    wait "$engine" 2>/dev/null || true
+  fi
+  umount -R "$folder/data" "$folder/exec" 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap finish EXIT
+
 # A file system of its own in one file: for five minutes ext4 looks at every file that was deleted before it makes a new one, so that an
 # import right after the end of another run would take three times as long.
 truncate -s 40G "$folder/disk"
@@ -18,13 +29,6 @@ losetup --detach "$loop"
 /usr/sbin/dockerd --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/pid" \
   --bridge=none --iptables=false -H "unix://$folder/docker.sock" >"$folder/log" 2>&1 &
 engine=$!
-finish() {
-  kill "$engine" 2>/dev/null || true
-  wait "$engine" 2>/dev/null || true
-  umount -R "$folder/data" "$folder/exec" 2>/dev/null || true
-  rm -rf "$folder"
-}
-trap finish EXIT
 
 export DOCKER_HOST="unix://$folder/docker.sock" DOCKER_CONFIG="$folder/config" SHIPPER_BENCH_DOCKER=/usr/bin/docker
 for _ in $(seq 100); do

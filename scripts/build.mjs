@@ -40,7 +40,7 @@ async function bundleCommand(folder) {
     dir: join(folder, 'command'),
     format: 'esm',
     comments: false,
-    // Half the text to parse. Names stay, so that what goes wrong can be told.
+    // A fifth less to parse. Names stay, so that what goes wrong can be told.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
     // What nearly every command needs is one file.
     codeSplitting: { groups: [{ name: 'common', minShareCount: 20 }] },

@@ -22,26 +22,27 @@ export function nodeThreads(cores: number): Threads & ChunkWriter {
   /** Started ahead for the next stream. */
   let spare: FileThread | undefined;
 
+  const running = (): readonly FileThread[] => {
+    fileThreads = fileThreads.filter((thread) => !thread.hasEnded);
+    return fileThreads;
+  };
+
+  const started = (): FileThread => {
+    const thread = new FileThread();
+    fileThreads.push(thread);
+    return thread;
+  };
+
   /** The one with the least to do; a new one as long as there may be more and all have something. */
   const threadForFile = (): FileThread => {
-    fileThreads = fileThreads.filter((thread) => !thread.hasEnded);
-    const [first, ...others] = fileThreads;
+    const [first, ...others] = running();
     const least = others.reduce<FileThread | undefined>(
       (best, each) => (best === undefined || each.queuedBytes < best.queuedBytes ? each : best),
       first,
     );
     const isFree = least?.queuedBytes === 0;
     if (least !== undefined && (isFree || fileThreads.length >= limit)) return least;
-    const started = new FileThread();
-    fileThreads.push(started);
-    return started;
-  };
-
-  const firstThread = (): FileThread => {
-    fileThreads = fileThreads.filter((thread) => !thread.hasEnded);
-    const [first = new FileThread()] = fileThreads;
-    if (fileThreads.length === 0) fileThreads.push(first);
-    return first;
+    return started();
   };
 
   let codecs: CodecThreads | undefined;
@@ -53,7 +54,7 @@ export function nodeThreads(cores: number): Threads & ChunkWriter {
     },
     warm() {
       if (fileThreads.length > 0) return;
-      fileThreads.push(new FileThread());
+      started();
       spare = new FileThread();
     },
     hasher(algorithm, bytes) {
@@ -66,7 +67,10 @@ export function nodeThreads(cores: number): Threads & ChunkWriter {
       if (job.signal?.aborted) throw interruption(job.signal);
       return job.length < THREAD_FROM_BYTES ? hashFileHere(job) : await threadForFile().file(job);
     },
-    write: (fd, bytes, position) => firstThread().write(fd, bytes, position),
+    write(fd, bytes, position) {
+      const [thread = started()] = running();
+      return thread.write(fd, bytes, position);
+    },
     async close() {
       const ended = fileThreads.filter((thread) => thread.isIdle);
       fileThreads = fileThreads.filter((thread) => !ended.includes(thread));
