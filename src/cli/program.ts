@@ -198,7 +198,7 @@ export function isDone(error: unknown): boolean {
 /** Makes what a command has beside its name. */
 type Finish = (command: Command) => void;
 
-/** Adds names. All options of all commands, 336, take 3 ms of every start: a command gets its own when it is meant. */
+/** Adds names. The options of all commands take 3 ms of every start: a command gets its own when it is meant. */
 function addVerbs(program: Command, host: ProgramHost): Finish {
   const named = new Map<Command, Verb>();
   const finish: Finish = (command) => {
