@@ -2,7 +2,7 @@
 // for is kept, packed: the grammar asks for the same bytes in the same order each time, so that no positions are needed.
 import { bug } from '../core/errors.ts';
 import type { Entry } from './entry.ts';
-import { parseTar, type ReadRequest } from './parser.ts';
+import { TarFeed } from './feed.ts';
 import { readEntries } from './scan.ts';
 
 /** Makes bytes smaller and back; `blob` has one. */
@@ -70,67 +70,31 @@ export class Tape {
 /** Records the tape of a tar whose bytes go by once. */
 export class TapeRecorder {
   readonly #packer: Packer;
-  readonly #parser = parseTar();
+  readonly #feed = new TarFeed((bytes) => this.#keep(bytes));
   readonly #blocks: TapeBlock[] = [];
   readonly #block = Buffer.allocUnsafeSlow(TAPE_BLOCK_BYTES);
-  /** Bytes of the block that are answers, and those behind them that belong to the next. */
   #used = 0;
-  #have = 0;
-  #position = 0;
-  /** Undefined once the grammar wants no more: at the end mark, or where the tar is corrupt, as a replay will say. */
-  #request: ReadRequest | undefined;
 
   constructor(packer: Packer) {
     this.#packer = packer;
-    this.#go(NONE);
   }
 
   /** Takes the next bytes of the tar. */
   push(chunk: Uint8Array): void {
-    const end = this.#position + chunk.length;
-    for (let request = this.#request; request !== undefined; request = this.#request) {
-      const from = request.at + this.#have;
-      if (from < this.#position) throw bug('the tar grammar went back in a stream');
-      const missing = request.length - this.#have;
-      if (missing > 0 && from >= end) break;
-      const start = from - this.#position;
-      const part = chunk.subarray(start, start + missing);
-      this.#block.set(part, this.#used + this.#have);
-      this.#have += part.length;
-      if (part.length < missing) break;
-      this.#answer();
-    }
-    this.#position = end;
+    this.#feed.push(chunk);
   }
 
   /** The tape, when all bytes of the tar were given. */
   finish(): Tape {
-    // The grammar takes a short answer for the end of the bytes.
-    while (this.#request !== undefined) this.#answer();
+    this.#feed.finish();
     this.#flush();
-    return new Tape(this.#position, this.#blocks, this.#packer);
+    return new Tape(this.#feed.size, this.#blocks, this.#packer);
   }
 
-  #answer(): void {
-    const bytes = this.#block.subarray(this.#used, this.#used + this.#have);
-    this.#used += this.#have;
-    this.#have = 0;
-    this.#go(bytes);
-  }
-
-  /** Lets the grammar go on to its next request. */
-  #go(bytes: Buffer): void {
-    this.#request = undefined;
-    try {
-      let step = this.#parser.next(bytes);
-      while (!step.done && step.value.kind === 'entry') step = this.#parser.next(NONE);
-      if (!step.done && step.value.kind === 'read') this.#request = step.value;
-    } catch {
-      // A replay comes to the same point and throws the same, where somebody knows what to do with it.
-      return;
-    }
-    if (this.#request !== undefined && this.#used + this.#request.length > TAPE_BLOCK_BYTES)
-      this.#flush();
+  #keep(answer: Uint8Array): void {
+    if (this.#used + answer.length > TAPE_BLOCK_BYTES) this.#flush();
+    this.#block.set(answer, this.#used);
+    this.#used += answer.length;
   }
 
   #flush(): void {
