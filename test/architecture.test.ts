@@ -67,7 +67,8 @@ const HOMES: Readonly<Record<string, RegExp>> = {
   // Computation.
   'node:async_hooks': /^tasks\/task\.ts$/,
   'node:crypto': /^(?:core|pipeline|registry|system|transport)\//,
-  'node:events': /^core\/own-abort\.ts$/,
+  'node:events': /^(?:core\/own-abort|engine\/bare-get)\.ts$/,
+  'node:net': /^engine\/bare-get\.ts$/,
   'node:path': /^(?:cli|config|fleet|pipeline|system|tasks)\//,
   'node:stream': /^(?:blob|engine|system)\//,
   'node:v8': /^bin\.ts$/,

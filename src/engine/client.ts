@@ -4,6 +4,7 @@ import { isShipperError, ShipperError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import { tidy } from '../core/tidy.ts';
 import { imageOf, loadedNames, tagsOf } from './answers.ts';
+import { BareAnswer } from './bare-get.ts';
 import { buildQuery, loginHeaders, StepLog } from './build-call.ts';
 import { containersOf } from './container-client.ts';
 import type { Containers } from './containers.ts';
@@ -15,6 +16,7 @@ import type {
   EngineImage,
   ImportOptions,
 } from './engine.ts';
+import type { Exchange } from './exchange.ts';
 import { failure, notFound } from './failures.ts';
 import {
   type Call,
@@ -72,15 +74,14 @@ class ApiEngine implements Engine {
     ctx: Context,
     name: string,
     platform?: string,
+    framing: 'http' | 'tar' = 'http',
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const path = `/images/${inPath(name)}/get`;
     const action = `read image ${JSON.stringify(name)} from the engine`;
     const call = { method: 'GET', path, action, image: name } as const;
     const query = await this.#platformQuery(ctx, call, platform);
-    const exchange = await this.#session.open(ctx, { ...call, query });
+    const exchange = await this.#startSave(ctx, { ...call, query }, framing === 'tar');
     try {
-      exchange.finishRequest(this.#session.patience.thinkMs);
-      await expectSuccess(exchange);
       yield* exchange.chunks(this.#session.patience.thinkMs);
     } finally {
       exchange.close();
@@ -201,6 +202,24 @@ class ApiEngine implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.close();
+  }
+
+  /** Asks for an image, until the answer has begun; framed after all where it does not come bare. */
+  async #startSave(ctx: Context, call: Call, isBare: boolean): Promise<Exchange> {
+    const exchange = await this.#session.open(ctx, { ...call, isBare });
+    try {
+      exchange.finishRequest(this.#session.patience.thinkMs);
+      const answer = await exchange.response;
+      if (!(answer instanceof BareAnswer) || answer.isBare) {
+        await expectSuccess(exchange);
+        return exchange;
+      }
+    } catch (error) {
+      exchange.close();
+      throw error;
+    }
+    exchange.close();
+    return this.#startSave(ctx, call, false);
   }
 
   /** Below API 1.48 an engine has one platform of each image: then it must be the wanted one. */

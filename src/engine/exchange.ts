@@ -2,11 +2,13 @@
 // watch that ends it when the engine does nothing. The watch runs only while we wait for the engine, never while the
 // engine waits for our caller.
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { Context } from '../core/context.ts';
 import { interruption } from '../core/context.ts';
 import { ShipperError } from '../core/errors.ts';
 import { onAbort } from '../core/own-abort.ts';
 import { gathered } from '../system/gathered.ts';
+import type { BareAnswer, BareGet } from './bare-get.ts';
 import { connectionFailure, type Doing, failure, type Refusal, timeout } from './failures.ts';
 
 /** How long an engine may do nothing, in milliseconds. */
@@ -20,6 +22,12 @@ export interface Patience {
   readonly thinkMs: number;
 }
 
+/** A request that an exchange can be about. */
+export type EngineRequest = ClientRequest | BareGet;
+
+/** Its answer. */
+export type EngineAnswer = IncomingMessage | BareAnswer;
+
 /** The most that is kept of an answer that means failure, in bytes. */
 const ERROR_BODY_CAP_BYTES = 65_536;
 
@@ -27,15 +35,15 @@ const ERROR_BODY_CAP_BYTES = 65_536;
 export class Exchange {
   readonly doing: Doing;
   /** Rejects with a ShipperError. Handled here, so that nobody has to await it. */
-  readonly response: Promise<IncomingMessage>;
+  readonly response: Promise<EngineAnswer>;
   readonly #ctx: Context;
   readonly #patience: Patience;
   readonly #ended = new AbortController();
-  #request: ClientRequest | undefined;
-  #answer: IncomingMessage | undefined;
+  #request: EngineRequest | undefined;
+  #answer: EngineAnswer | undefined;
   #reason: unknown;
   #watch: { limitMs: number; since: number } | undefined;
-  #settle: { resolve(answer: IncomingMessage): void; reject(reason: unknown): void };
+  #settle: { resolve(answer: EngineAnswer): void; reject(reason: unknown): void };
   #receivedBytes = 0;
   #isCut = false;
   #release: () => void = () => undefined;
@@ -70,20 +78,20 @@ export class Exchange {
   }
 
   /** Takes over the request, whose answer has no other listener. */
-  attach(request: ClientRequest): void {
+  attach(request: EngineRequest): void {
     this.#request = request;
     // Once there is an answer, its own end tells whether the exchange went well: an engine may refuse or finish
     // before it has read all of our body, and then close the connection on our next chunk.
-    request.on('error', (error) => {
+    request.on('error', (error: Error) => {
       if (this.#answer !== undefined) return;
       this.#isCut = !this.isOver;
       this.fail(error);
     });
-    request.on('response', (answer) => {
+    request.on('response', (answer: EngineAnswer) => {
       this.#answer = answer;
       this.#touch();
       // Reported by whoever reads; without a listener it would end the process.
-      answer.on('error', (error) => this.fail(error));
+      answer.on('error', (error: Error) => this.fail(error));
       this.#settle.resolve(answer);
     });
     request.on('close', () => {
@@ -141,7 +149,10 @@ export class Exchange {
     this.finishRequest(limitMs);
   }
 
-  /** Chunks of the answer. `limitMs` counts for the first, `idleMs` for those that follow. Checks that it is complete. */
+  /**
+   * Chunks of the answer; the memory of a bare one is used again for the next. `limitMs` counts for the first, `idleMs` for those
+   * that follow. Checks that it is complete.
+   */
   async *chunks(
     limitMs: number,
     idleMs: number = this.#patience.idleMs,
@@ -149,7 +160,7 @@ export class Exchange {
     const answer = await this.response;
     this.wait(limitMs);
     try {
-      for await (const chunk of gathered(answer)) {
+      for await (const chunk of answer instanceof Readable ? gathered(answer) : answer) {
         this.#receivedBytes += chunk.length;
         this.rest();
         yield chunk;
@@ -167,7 +178,7 @@ export class Exchange {
   async *lines(): AsyncGenerator<Uint8Array, void, undefined> {
     const answer = await this.response;
     try {
-      for await (const chunk of answer as AsyncIterable<Buffer>) {
+      for await (const chunk of answer as AsyncIterable<Uint8Array>) {
         this.#touch();
         yield chunk;
       }
@@ -197,7 +208,7 @@ export class Exchange {
     let size = 0;
     try {
       for await (const chunk of this.chunks(this.#patience.idleMs)) {
-        parts.push(chunk.subarray(0, ERROR_BODY_CAP_BYTES - size));
+        parts.push(Buffer.from(chunk.subarray(0, ERROR_BODY_CAP_BYTES - size)));
         size += chunk.length;
         if (size >= ERROR_BODY_CAP_BYTES) break;
       }

@@ -7,6 +7,7 @@ import { type Gate, gate } from '../core/pool.ts';
 import type { System } from '../system/system.ts';
 import { type Connections, connectionsTo } from './agents.ts';
 import { infoOf, versionOf } from './answers.ts';
+import { BareGet } from './bare-get.ts';
 import type { SshSystem } from './dial-stdio.ts';
 import { describeEndpoint, type Endpoint } from './endpoint.ts';
 import type { EngineFacts } from './engine.ts';
@@ -43,6 +44,8 @@ export interface Call extends RequestLine {
   readonly json?: object;
   /** Statuses besides 2xx that are no failure, of {@link Session.request}. */
   readonly accepts?: readonly number[];
+  /** The body of the answer tells its end by itself, so that it need not be framed. A GET without headers of its own. */
+  readonly isBare?: boolean;
   /** It may take long because of what it does: it does not count among those that wait for their turn. */
   readonly isLong?: boolean;
 }
@@ -89,6 +92,10 @@ export class Session {
     const path = `${basePath}${prefix}${call.path}`;
     const exchange = new Exchange(ctx, this.doing(call, path), this.patience);
     try {
+      if (call.isBare === true && this.#endpoint.kind === 'unix') {
+        exchange.attach(new BareGet(this.#endpoint.path, path, call.query));
+        return exchange;
+      }
       this.#modem ??= openModem(this.#endpoint, this.#connections.agent);
       const modem = await this.#modem;
       await modem.start({ ...call, path }, (request) => exchange.attach(request));

@@ -36,7 +36,7 @@ export function nodeFiles(writer: ChunkWriter): Files {
       during('create', path, async () => (await extra()).ensureDir(path, mode ?? 0o777)),
     rename: (from, to) => during('rename to', to, () => fs.rename(from, to)),
     link: (from, to) => during('link', to, () => link(from, to)),
-    remove: (path) => during('remove', path, async () => (await extra()).remove(path)),
+    remove: (path) => during('remove', path, () => fs.rm(path, { recursive: true, force: true })),
     syncDirectory: (path) => during('flush', path, () => syncDirectory(path)),
     appendText: (path, text) => during('write', path, () => fs.appendFile(path, text)),
     touch: (path) => during('touch', path, () => touch(path)),
@@ -48,7 +48,7 @@ export function nodeFiles(writer: ChunkWriter): Files {
   };
 }
 
-/** Loaded when it is needed: most runs make no folder and remove nothing. */
+/** Loaded when it is needed: most runs make no folder. */
 async function extra(): Promise<typeof import('fs-extra')> {
   return (await import('fs-extra')).default;
 }

@@ -14,7 +14,7 @@ const NEW_FILE_MODE = 0o666;
 /** Left free for everybody else, in bytes. */
 const RESERVE_BYTES = 16 * 1024 * 1024;
 /** Written at once. */
-const BATCH_BYTES = 1_048_576;
+const BATCH_BYTES = 2_097_152;
 /** A spool whose size nobody knows beforehand asks for free space so often. */
 const ASK_EVERY_BYTES = 256 * 1024 * 1024;
 

@@ -11,7 +11,7 @@ import {
   parseReference,
   withDefaultTag,
 } from '../image/reference.ts';
-import { BLOCK } from '../tar/entry.ts';
+import { TarFeed } from '../tar/feed.ts';
 import { openArchiveStream } from './archive.ts';
 import { archiveBlobs } from './blob-store.ts';
 import { dockerArchiveSource } from './docker-source.ts';
@@ -64,7 +64,7 @@ async function exportImage(
   // Containerd's store keeps several platforms; an older engine with it gives all that it has, to choose from here.
   const givesAll = facts.store === 'containerd' && !apiHas(facts.apiVersion, '1.48');
   const wanted = platform === undefined || givesAll ? undefined : formatPlatform(platform);
-  const stream = whole(engine.saveImage(ctx, name, wanted), name, facts.endpoint);
+  const stream = whole(engine.saveImage(ctx, name, wanted, 'tar'), name, facts.endpoint);
   const label = `docker-daemon:${name}`;
   const archive = await openArchiveStream(opener.system, ctx, stream, label, image.sizeBytes);
   // A graph driver knows an image by its configuration; the manifest in its archive is made up on the way.
@@ -79,32 +79,28 @@ async function exportImage(
   return dockerArchiveSource(opener, archive, undefined);
 }
 
-/** A tar ends with two blocks of zeros (`tar(5)`), and every engine writes them and nothing behind them. */
-const END_BYTES = 2 * BLOCK;
-
 /**
- * Fails where the stream lacks the end of its tar: an engine that breaks off may still end its answer properly, and a
- * cut between two members is no error of the framing (moby#45764).
+ * Ends with the tar, which every engine ends with two blocks of zeros: it removes its own copy of the image before it ends its
+ * answer. Fails where they are missing: an engine that breaks off may still end its answer properly, and a cut between two
+ * members is no error of the framing (moby#45764).
  */
 async function* whole(
   stream: AsyncIterable<Uint8Array>,
   name: string,
   endpoint: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let size = 0;
-  let end: Uint8Array = new Uint8Array();
+  const tar = new TarFeed();
   for await (const chunk of stream) {
-    size += chunk.length;
-    const isLong = chunk.length >= END_BYTES;
-    // A copy: the chunk is the reader's from here on.
-    end = Buffer.concat(isLong ? [chunk.subarray(-END_BYTES)] : [end, chunk]).subarray(-END_BYTES);
+    // First, as the chunk is the reader's afterwards.
+    tar.push(chunk);
     yield chunk;
+    if (tar.isAtEnd) return;
   }
-  const isWhole = size % BLOCK === 0 && end.length === END_BYTES;
-  if (isWhole && end.every((byte) => byte === 0)) return;
+  // Its reader tells better why it is none.
+  if (tar.isCorrupt) return;
   throw new ShipperError(
     'ENGINE',
-    `Cannot read image ${JSON.stringify(name)} from the engine at ${endpoint}: the stream ended early, after ${size} bytes`,
+    `Cannot read image ${JSON.stringify(name)} from the engine at ${endpoint}: the stream ended early, after ${tar.size} bytes`,
     { image: name, host: endpoint, retryable: true },
   );
 }

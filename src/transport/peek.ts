@@ -40,7 +40,8 @@ export async function take(
   while (length < bytes) {
     const next = await iterator.next();
     if (next.done) break;
-    taken.push(next.value);
+    // A copy: memory may be used again for the next chunk.
+    taken.push(Buffer.from(next.value));
     length += next.value.length;
   }
   return Buffer.concat(taken);

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Context } from '../../src/core/context.ts';
 import { ShipperError } from '../../src/core/errors.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { scanTar } from '../../src/tar/scan.ts';
+import { inMemory } from '../support/flatten.ts';
 
 /** An engine under the contract, without images named `contract/…`. Disposed at the end. */
 export interface ContractSubject extends AsyncDisposable {
@@ -93,6 +95,14 @@ export function engineContract(name: string, makeEngine: () => Promise<ContractS
       const loaded = await engine.loadImages(ctx, pieces(archive));
       expect(loaded.join()).toMatch(/contract\/app:one$/);
       expect((await engine.inspectImage(ctx, NAME))?.diffIds).toEqual([sha256(layer)]);
+    });
+
+    it('saveImage() gives the same members when nothing frames it but the tar', async () => {
+      const framed = await collect(engine.saveImage(ctx, NAME));
+      const bare = await collect(engine.saveImage(ctx, NAME, undefined, 'tar'));
+      expect(membersOf(bare)).toEqual(membersOf(framed));
+      const missing = engine.saveImage(ctx, 'docker.io/contract/none:one', undefined, 'tar');
+      expect(await codeOf(collect(missing))).toBe('NOT_FOUND');
     });
 
     it('saveImage() takes the platform that the image has', async () => {
@@ -210,8 +220,14 @@ async function tarOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts);
+}
+
+/** Names and sizes of the members of an archive. */
+function membersOf(archive: Uint8Array): string[] {
+  const entries = [...scanTar(inMemory(archive))];
+  return entries.map(({ path, size }) => `${path} ${size}`).toSorted();
 }
 
 async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {

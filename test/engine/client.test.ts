@@ -185,48 +185,63 @@ describe('a refusal', () => {
   });
 });
 
-describe('saveImage()', () => {
+describe.each(['http', 'tar'] as const)('saveImage(), framed by %s', (framing) => {
+  const save = (name = 'app:1', platform?: string, context = ctx) =>
+    engine.saveImage(context, name, platform, framing);
+
   beforeEach(() => void fake.images.add({ tags: ['app:1'], tar: TAR }));
 
   it('streams what the engine has', async () => {
-    expect((await collect(engine.saveImage(ctx, 'app:1'))).equals(TAR)).toBe(true);
+    expect((await collect(save())).equals(TAR)).toBe(true);
     expect(fake.requests.at(-1)?.url).toBe('/v1.41/images/app:1/get');
   });
 
-  it('fails when the connection is cut, at any of 51 places', async () => {
-    await engine.facts(ctx);
-    for (let afterBytes = 0; afterBytes <= TAR.length; afterBytes += TAR.length / 50) {
-      fake.fault('save', { kind: 'cut', afterBytes, how: 'abrupt' });
-      const got: Uint8Array[] = [];
-      const error = await failureOf(
-        (async () => {
-          for await (const chunk of engine.saveImage(ctx, 'app:1')) got.push(chunk);
-        })(),
-      );
-      expect(error.code).toBe('ENGINE');
-      expect(error.retryable).toBe(true);
-      expect(error.details).toMatchObject({ image: 'app:1', path: '/v1.41/images/app:1/get' });
-      const received = Buffer.concat(got);
-      expect(received.length).toBeLessThanOrEqual(afterBytes);
-      expect(received.equals(TAR.subarray(0, received.length))).toBe(true);
-    }
-  });
+  it.runIf(framing === 'http')(
+    'fails when the connection is cut, at any of 51 places',
+    async () => {
+      await engine.facts(ctx);
+      for (let afterBytes = 0; afterBytes <= TAR.length; afterBytes += TAR.length / 50) {
+        fake.fault('save', { kind: 'cut', afterBytes, how: 'abrupt' });
+        const got: Uint8Array[] = [];
+        const error = await failureOf(
+          (async () => {
+            for await (const chunk of save()) got.push(chunk);
+          })(),
+        );
+        expect(error.code).toBe('ENGINE');
+        expect(error.retryable).toBe(true);
+        expect(error.details).toMatchObject({ image: 'app:1', path: '/v1.41/images/app:1/get' });
+        const received = Buffer.concat(got);
+        expect(received.length).toBeLessThanOrEqual(afterBytes);
+        expect(received.equals(TAR.subarray(0, received.length))).toBe(true);
+      }
+    },
+  );
 
   it('ends where HTTP ends: a clean cut is for the reader of the tar to see', async () => {
     fake.fault('save', { kind: 'cut', afterBytes: 1000, how: 'clean' });
-    expect((await collect(engine.saveImage(ctx, 'app:1'))).length).toBe(1000);
+    expect((await collect(save())).length).toBe(1000);
+  });
+
+  it('says what an engine refuses it with', async () => {
+    const missing = await failureOf(collect(save('none:1')));
+    expect(missing.code).toBe('NOT_FOUND');
+    fake.fault('save', { kind: 'status', status: 500, body: '{"message":"the disk is gone"}' });
+    const refused = await failureOf(collect(save()));
+    expect(refused.code).toBe('ENGINE');
+    expect(refused.message).toContain('the disk is gone');
   });
 
   it('times out when the engine hangs in the stream, and before it', async () => {
     await start({}, { idleMs: 200, thinkMs: 1000 });
     fake.images.add({ tags: ['app:1'], tar: TAR });
     fake.fault('save', { kind: 'hang', afterBytes: 1000 });
-    const midway = await failureOf(collect(engine.saveImage(ctx, 'app:1')));
+    const midway = await failureOf(collect(save()));
     expect(midway.code).toBe('TIMEOUT');
     expect(midway.message).toContain('nothing came or went for 0.2 s');
     fake.fault('save', { kind: 'hang' });
     const begin = performance.now();
-    const thinking = await failureOf(collect(engine.saveImage(ctx, 'app:1')));
+    const thinking = await failureOf(collect(save()));
     expect(thinking.message).toContain('for 1 s');
     expect(performance.now() - begin).toBeGreaterThan(990);
   });
@@ -236,9 +251,9 @@ describe('saveImage()', () => {
     fake.images.add({ tags: ['app:1'], tar: TAR });
     // In all longer than it may be silent.
     fake.fault('save', { kind: 'slow', chunkBytes: 40_000, everyMs: 60 });
-    expect((await collect(engine.saveImage(ctx, 'app:1'))).length).toBe(300_000);
+    expect((await collect(save())).length).toBe(300_000);
     let size = 0;
-    for await (const chunk of engine.saveImage(ctx, 'app:1')) {
+    for await (const chunk of save()) {
       if (size === 0) await ctx.clock.sleep(500);
       size += chunk.length;
     }
@@ -248,7 +263,7 @@ describe('saveImage()', () => {
   it('holds the engine back while nobody reads', async () => {
     fake.images.add({ tags: ['big:1'], tar: Buffer.alloc(50_000_000) });
     const before = process.memoryUsage().rss;
-    const stream = engine.saveImage(ctx, 'big:1')[Symbol.asyncIterator]();
+    const stream = save('big:1')[Symbol.asyncIterator]();
     await stream.next();
     await ctx.clock.sleep(100);
     expect(process.memoryUsage().rss - before).toBeLessThan(40_000_000);
@@ -259,21 +274,21 @@ describe('saveImage()', () => {
     const abort = new AbortController();
     const stopped = failureOf(
       (async () => {
-        for await (const _ of engine.saveImage(testContext(abort.signal), 'app:1')) abort.abort();
+        for await (const _ of save('app:1', undefined, testContext(abort.signal))) abort.abort();
       })(),
     );
     expect((await stopped).code).toBe('INTERRUPTED');
-    for await (const _ of engine.saveImage(ctx, 'app:1')) break;
+    for await (const _ of save()) break;
     await expect.poll(() => fake.connections()).toBe(0);
   });
 
   it('asks for a platform where the API has that, and checks it where not', async () => {
-    const other = collect(engine.saveImage(ctx, 'app:1', 'linux/arm64'));
+    const other = collect(save('app:1', 'linux/arm64'));
     expect((await failureOf(other)).code).toBe('NOT_FOUND');
-    expect((await failureOf(collect(engine.saveImage(ctx, 'app:1', 'arm64')))).code).toBe('USAGE');
+    expect((await failureOf(collect(save('app:1', 'arm64')))).code).toBe('USAGE');
     await start({ apiVersion: '1.48' });
     fake.images.add({ tags: ['app:1'], tar: TAR });
-    await collect(engine.saveImage(ctx, 'app:1', 'linux/arm64/v8'));
+    await collect(save('app:1', 'linux/arm64/v8'));
     const { searchParams } = new URL(fake.requests.at(-1)?.url ?? '', 'http://x');
     expect(JSON.parse(searchParams.get('platform') ?? '')).toEqual({
       os: 'linux',

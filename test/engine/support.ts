@@ -35,10 +35,10 @@ export function dial(fake: FakeEngine): Duplex {
   return createConnection(fake.socketPath);
 }
 
-/** All bytes of a stream. */
+/** All bytes of a stream, whose chunks may share their memory. */
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
   return Buffer.concat(parts);
 }
 

@@ -97,7 +97,9 @@ class FaultyPassage {
     answer.on('close', () => onward.destroy());
     const count = { bytes: 0 };
     onward.on('response', (reply) => {
-      answer.writeHead(reply.statusCode ?? 500, reply.headers);
+      // How it is framed is between us and the caller, who may speak HTTP/1.0.
+      const { 'transfer-encoding': _, ...passed } = reply.headers;
+      answer.writeHead(reply.statusCode ?? 500, passed);
       // What we end ourselves is no fault of the engine.
       reply.on('error', () => {
         if (fault?.kind !== 'cut' || !this.hasStruck) breakOff();
