@@ -51,8 +51,8 @@ export class BareGet extends EventEmitter {
       if (this.#answer === undefined) this.emit('close');
       else this.#answer.finish();
     });
-    const lines = [`GET ${this.#target} HTTP/1.0`, 'Host: localhost', 'User-Agent: shipper'];
-    socket.write(lines.join('\r\n') + HEAD_END);
+    const fields = ['Host: localhost', 'User-Agent: shipper', 'Connection: close'];
+    socket.write([`GET ${this.#target} HTTP/1.0`, ...fields].join('\r\n') + HEAD_END);
   }
 
   destroy(): void {

@@ -112,7 +112,7 @@ describe('a bare GET', () => {
     const path = await serve((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nhello'));
     expect(await body(get(path, { platform: '{"os":"linux"}', of: 'a b' }))).toBe('hello');
     expect(asked).toBe(
-      'GET /it?platform=%7B%22os%22%3A%22linux%22%7D&of=a+b HTTP/1.0\r\nHost: localhost\r\nUser-Agent: shipper\r\n\r\n',
+      'GET /it?platform=%7B%22os%22%3A%22linux%22%7D&of=a+b HTTP/1.0\r\nHost: localhost\r\nUser-Agent: shipper\r\nConnection: close\r\n\r\n',
     );
   });
 
