@@ -22,6 +22,7 @@ export class BareGet extends EventEmitter {
   readonly #target: string;
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #socket: Socket | undefined;
+  #isDestroyed = false;
   #head: Buffer = Buffer.alloc(0);
   #answer: BareAnswer | undefined;
 
@@ -40,6 +41,8 @@ export class BareGet extends EventEmitter {
   }
 
   end(): void {
+    // Of a run that was cancelled before: an engine must not pack an image for nobody.
+    if (this.#isDestroyed) return;
     const callback = (length: number) => this.#take(this.#buffer.subarray(0, length));
     const socket = connect({ path: this.#socketPath, onread: { buffer: this.#buffer, callback } });
     this.#socket = socket;
@@ -56,6 +59,7 @@ export class BareGet extends EventEmitter {
   }
 
   destroy(): void {
+    this.#isDestroyed = true;
     this.#socket?.destroy();
   }
 

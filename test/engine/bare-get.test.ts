@@ -153,6 +153,20 @@ describe('a bare GET', () => {
     expect((await failureOf(get(`${path}.none`).response)).code).toMatch(/^ENGINE/);
   });
 
+  it('is never sent where its exchange was over before', async () => {
+    let connections = 0;
+    const path = await serve(() => undefined);
+    server?.on('connection', () => {
+      connections += 1;
+    });
+    const exchange = new Exchange(testContext(AbortSignal.abort()), doing, PATIENCE);
+    exchange.attach(new BareGet(path, '/it'));
+    exchange.finishRequest(PATIENCE.thinkMs);
+    expect((await failureOf(exchange.response)).code).toBe('INTERRUPTED');
+    await nodeClock().sleep(50);
+    expect(connections).toBe(0);
+  });
+
   it('is over when its exchange is closed', async () => {
     let isClosed = false;
     const path = await serve((socket) => {
