@@ -225,6 +225,14 @@ export class Room {
   }
 }
 
+/** What is told of a spool while it is written. */
+export interface SpoolListener {
+  /** A chunk was taken. Its memory may be used again afterwards. */
+  onChunk?(chunk: Uint8Array): void;
+  /** The first `length` bytes can be read in the file. */
+  onWritten?(length: number): void;
+}
+
 /**
  * Writes to a spool one chunk behind the other. Small chunks are written together: a socket gives 64 KiB at a time, and
  * handing each to a thread would take longer than writing it.
@@ -234,9 +242,9 @@ export class SpoolWriter {
   readonly #batch: BatchWriter;
   #length = 0;
 
-  constructor(system: System, spool: TempFile) {
+  constructor(system: System, spool: TempFile, onWritten?: SpoolListener['onWritten']) {
     this.#room = new Room(system.files, spool.file.path);
-    this.#batch = new BatchWriter(spool.file);
+    this.#batch = new BatchWriter(spool.file, onWritten);
   }
 
   /** Bytes that were given. */
@@ -268,13 +276,13 @@ export async function spoolStream(
   ctx: Context,
   spool: TempFile,
   stream: AsyncIterable<Uint8Array>,
-  onChunk?: (bytes: number) => void,
+  listener: SpoolListener = {},
 ): Promise<number> {
-  const writer = new SpoolWriter(system, spool);
+  const writer = new SpoolWriter(system, spool, (length) => listener.onWritten?.(length));
   try {
     for await (const chunk of untilAborted(ctx.signal, stream)) {
       await writer.write(chunk);
-      onChunk?.(chunk.length);
+      listener.onChunk?.(chunk);
     }
     await writer.finish();
   } finally {
@@ -286,6 +294,7 @@ export async function spoolStream(
 /** Collects chunks in one buffer while the other is written. */
 class BatchWriter {
   readonly #file: WritableFile;
+  readonly #onWritten: SpoolListener['onWritten'];
   // Shared, so that a thread writes them.
   #filling = new Uint8Array(new SharedArrayBuffer(BATCH_BYTES));
   #spare = new Uint8Array(new SharedArrayBuffer(BATCH_BYTES));
@@ -294,8 +303,9 @@ class BatchWriter {
   /** Bytes handed to the file so far. */
   length = 0;
 
-  constructor(file: WritableFile) {
+  constructor(file: WritableFile, onWritten: SpoolListener['onWritten']) {
     this.#file = file;
+    this.#onWritten = onWritten;
   }
 
   async take(chunk: Uint8Array): Promise<void> {
@@ -321,12 +331,17 @@ class BatchWriter {
   async #start(): Promise<void> {
     await this.#writing;
     const full = this.#filling;
-    this.#writing = this.#file.write(full.subarray(0, this.#used), this.length);
+    this.#writing = this.#write(full.subarray(0, this.#used), this.length);
     // Awaited before the next write and at the end.
     this.#writing.catch(() => undefined);
     this.length += this.#used;
     this.#used = 0;
     this.#filling = this.#spare;
     this.#spare = full;
+  }
+
+  async #write(bytes: Uint8Array, position: number): Promise<void> {
+    await this.#file.write(bytes, position);
+    this.#onWritten?.(position + bytes.length);
   }
 }

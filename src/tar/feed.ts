@@ -1,15 +1,23 @@
 // Drives the tar grammar over bytes that go by once.
 import { bug } from '../core/errors.ts';
-import { BLOCK } from './entry.ts';
+import { BLOCK, type Entry } from './entry.ts';
 import { parseTar, type ReadRequest } from './parser.ts';
 
 /** Answers are put together here; longer ones make it grow, to 1 MiB at most. */
 const ANSWER_BYTES = 4096;
 const NONE = Buffer.alloc(0);
 
+/** What is told of a tar that goes by. */
+export interface TarListener {
+  /** What the grammar had asked for, in memory that is used again. */
+  onAnswer?(bytes: Buffer): void;
+  /** An entry, as soon as its header went by. */
+  onEntry?(entry: Entry): void;
+}
+
 /** A tar that is fed in pieces of any length. Takes no more of it in than one answer. */
 export class TarFeed {
-  readonly #onAnswer: (bytes: Buffer) => void;
+  readonly #listener: TarListener;
   readonly #parser = parseTar();
   #answer = Buffer.allocUnsafeSlow(ANSWER_BYTES);
   /** Bytes of the answer that are here. */
@@ -19,9 +27,8 @@ export class TarFeed {
   #request: ReadRequest | undefined;
   #isAtEnd = false;
 
-  /** `onAnswer` is called with what the grammar had asked for, in memory that is used again. */
-  constructor(onAnswer: (bytes: Buffer) => void = () => undefined) {
-    this.#onAnswer = onAnswer;
+  constructor(listener: TarListener = {}) {
+    this.#listener = listener;
     this.#go(NONE);
   }
 
@@ -67,7 +74,7 @@ export class TarFeed {
   #give(): void {
     const bytes = this.#answer.subarray(0, this.#have);
     this.#have = 0;
-    this.#onAnswer(bytes);
+    this.#listener.onAnswer?.(bytes);
     this.#go(bytes);
   }
 
@@ -76,7 +83,10 @@ export class TarFeed {
     this.#request = undefined;
     try {
       let step = this.#parser.next(bytes);
-      while (!step.done && step.value.kind === 'entry') step = this.#parser.next(NONE);
+      while (!step.done && step.value.kind === 'entry') {
+        this.#listener.onEntry?.(step.value);
+        step = this.#parser.next(NONE);
+      }
       if (step.done) this.#isAtEnd = bytes.length === BLOCK;
       else if (step.value.kind === 'read') this.#request = step.value;
     } catch {

@@ -70,7 +70,7 @@ export class Tape {
 /** Records the tape of a tar whose bytes go by once. */
 export class TapeRecorder {
   readonly #packer: Packer;
-  readonly #feed = new TarFeed((bytes) => this.#keep(bytes));
+  readonly #feed = new TarFeed({ onAnswer: (bytes) => this.#keep(bytes) });
   readonly #blocks: TapeBlock[] = [];
   readonly #block = Buffer.allocUnsafeSlow(TAPE_BLOCK_BYTES);
   #used = 0;

@@ -13,6 +13,7 @@ import { BLOCK, type Entry } from '../tar/entry.ts';
 import { parseTar } from '../tar/parser.ts';
 import { cleanPath } from '../tar/path.ts';
 import { scanTar } from '../tar/scan.ts';
+import { HashAhead } from './hash-ahead.ts';
 import { joined, take } from './peek.ts';
 import { type Region, readRegion, streamRegion } from './region.ts';
 
@@ -120,19 +121,36 @@ async function openStream(
 ): Promise<Archive> {
   await requireSpace(system.files, system.tmpdir, expectedBytes, 'a temporary copy of the archive');
   const spool = await createSpool(system);
+  const ahead = new HashAhead(system, ctx.signal, spool.file);
+  const close = async () => {
+    // The file must not be closed under a hash.
+    await ahead.stop();
+    await spool[Symbol.asyncDispose]();
+  };
   try {
     const meter = startTask(ctx, `read ${name}`);
-    const size = await spoolStream(system, ctx, spool, stream, (bytes) => meter.advance(bytes));
+    const size = await spoolStream(system, ctx, spool, stream, {
+      onChunk(chunk) {
+        ahead.push(chunk);
+        meter.advance(chunk.length);
+      },
+      onWritten: (length) => ahead.written(length),
+    });
     meter.finish();
-    const region = { file: spool.file, offset: 0, size };
-    return indexArchive(region, name, () => spool[Symbol.asyncDispose]());
+    return indexArchive({ file: spool.file, offset: 0, size }, name, close, ahead);
   } catch (error) {
-    await spool[Symbol.asyncDispose]();
+    await close();
     throw error;
   }
 }
 
-function indexArchive(region: Region, name: string, close: () => PromiseLike<void>): Archive {
+/** `ahead` has hashes of its larger members. */
+function indexArchive(
+  region: Region,
+  name: string,
+  close: () => PromiseLike<void>,
+  ahead?: HashAhead,
+): Archive {
   const members = readMembers(region, name);
   const bytesOf = (path: string) => {
     let found = members.get(path);
@@ -145,9 +163,11 @@ function indexArchive(region: Region, name: string, close: () => PromiseLike<voi
     has: (member) => bytesOf(clean(member)) !== undefined,
     region(member) {
       const found = bytesOf(clean(member));
-      return found === undefined
-        ? undefined
-        : { file: region.file, offset: region.offset + found.offset, size: found.size };
+      if (found === undefined) return undefined;
+      const { size } = found;
+      const offset = region.offset + found.offset;
+      const sha256 = ahead?.sha256(offset);
+      return { file: region.file, offset, size, ...(sha256 === undefined ? {} : { sha256 }) };
     },
     members: () => members.keys(),
     [Symbol.asyncDispose]: close,

@@ -3,6 +3,7 @@ import type { Context } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex } from '../core/digest.ts';
 import { isShipperError, ShipperError, withDetails } from '../core/errors.ts';
 import { ownAbort } from '../core/own-abort.ts';
+import { orAborted } from '../core/until-aborted.ts';
 import type { Descriptor, LayerTar } from '../image/image.ts';
 import type { System } from '../system/system.ts';
 import { scanTar } from '../tar/scan.ts';
@@ -93,12 +94,16 @@ export async function checkBeside(
 async function hashRegion(
   system: System,
   signal: AbortSignal,
-  { file, offset, size }: Region,
+  { file, offset, size, sha256 }: Region,
   expected: Digest,
 ): Promise<Digest> {
   const algorithm = algorithmOf(expected);
   const job = { fd: file.fd, offset, length: size, algorithm, signal };
-  return digestFromHex(algorithm, await system.threads.hashFile(job));
+  const hex =
+    algorithm === 'sha256' && sha256 !== undefined
+      ? orAborted(signal, sha256)
+      : system.threads.hashFile(job);
+  return digestFromHex(algorithm, await hex);
 }
 
 async function requireUnchanged(region: Region, version: string): Promise<void> {

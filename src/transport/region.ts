@@ -8,6 +8,8 @@ export interface Region {
   readonly file: ReadableFile;
   readonly offset: number;
   readonly size: number;
+  /** Hex of the sha256 of its bytes, where somebody is hashing them anyway. */
+  readonly sha256?: Promise<string>;
 }
 
 const CHUNK_BYTES = 1_048_576;

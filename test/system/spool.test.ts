@@ -166,6 +166,29 @@ describe('a temporary file', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
+  it('tells what can be read in the file already', async () => {
+    await using spool = await createSpool(system);
+    let taken = 0;
+    const written: number[] = [];
+    const chunks = async function* () {
+      for (let i = 0; i < 5; i += 1) yield new Uint8Array(1_048_576 + 1).fill(i + 1);
+    };
+    const size = await spoolStream(system, testContext(), spool, chunks(), {
+      onChunk: (chunk) => {
+        taken += chunk.length;
+      },
+      onWritten(length) {
+        written.push(length);
+        const last = new Uint8Array(1);
+        spool.file.readSync(last, length - 1);
+        expect(last[0]).toBe(Math.ceil(length / 1_048_577));
+      },
+    });
+    expect(taken).toBe(size);
+    expect(written.at(-1)).toBe(size);
+    expect(written.length).toBeGreaterThan(1);
+  });
+
   it('asks for free space while it grows', async () => {
     const MIB = 1_048_576;
     let asked = 0;

@@ -52,6 +52,20 @@ describe('TarFeed', () => {
     expect(fed(bytes.subarray(0, 512 + 4096), 512).isAtEnd).toBe(false);
   });
 
+  it('tells each entry as soon as its header went by', () => {
+    const bytes = tar([file('a', 'x'.repeat(700)), file('b', 'y')]);
+    const seen: string[] = [];
+    const feed = new TarFeed({
+      onEntry: ({ path, dataOffset, size }) => seen.push(`${path} ${dataOffset} ${size}`),
+    });
+    feed.push(bytes.subarray(0, 511));
+    expect(seen).toEqual([]);
+    feed.push(bytes.subarray(511, 512));
+    expect(seen).toEqual(['a 512 700']);
+    feed.push(bytes.subarray(512));
+    expect(seen).toEqual(['a 512 700', 'b 2048 1']);
+  });
+
   it('says where it is no tar', () => {
     const feed = fed(Buffer.alloc(10_000, 'not a tar '), 1000);
     expect(feed.isCorrupt).toBe(true);
