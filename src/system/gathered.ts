@@ -1,6 +1,6 @@
 // Reading an answer in few pieces: a turn of the event loop brings an engine's stream in several chunks of 32 KiB, and taking each
 // of them by itself through a chain of iterators costs more than copying it.
-import type { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 
 /** So much may wait for the reader, in bytes; the most that is put together but for one chunk. */
 const WAITING_BYTES = 262_144;
@@ -13,7 +13,7 @@ export async function* gathered(stream: Readable): AsyncGenerator<Uint8Array, vo
   if (stream.readableEnded) return;
   let parts: Uint8Array[] = [];
   let bytes = 0;
-  let ending: { readonly error?: unknown } | undefined;
+  let ending: { readonly error: unknown } | undefined;
   let wake: (() => void) | undefined;
   const onData = (chunk: Uint8Array): void => {
     parts.push(chunk);
@@ -23,16 +23,11 @@ export async function* gathered(stream: Readable): AsyncGenerator<Uint8Array, vo
     if (wake !== undefined) setImmediate(wake);
     wake = undefined;
   };
-  const end = (how: { readonly error?: unknown }): void => {
-    ending ??= how;
+  const unlisten = finished(stream, { writable: false }, (error) => {
+    ending = { error };
     wake?.();
-  };
-  const onEnd = (): void => end({});
-  const onError = (error: unknown): void => end({ error });
-  const onClose = (): void => end({ error: stream.errored ?? new Error('closed before its end') });
-  // What has been closed already tells nobody any more.
-  if (stream.destroyed) onClose();
-  stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  });
+  stream.on('data', onData);
   try {
     for (;;) {
       if (parts.length > 0) {
@@ -43,7 +38,7 @@ export async function* gathered(stream: Readable): AsyncGenerator<Uint8Array, vo
         stream.resume();
         if (piece !== undefined) yield piece;
       } else if (ending !== undefined) {
-        if ('error' in ending) throw ending.error;
+        if (ending.error) throw ending.error;
         return;
       } else {
         await new Promise<void>((resolve) => {
@@ -52,6 +47,7 @@ export async function* gathered(stream: Readable): AsyncGenerator<Uint8Array, vo
       }
     }
   } finally {
-    stream.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+    stream.off('data', onData);
+    unlisten();
   }
 }

@@ -63,8 +63,8 @@ describe('a gathered stream', () => {
     const stream = new PassThrough();
     const rest = gathered(stream).next();
     stream.destroy();
-    await expect(rest).rejects.toThrow('closed before its end');
-    await expect(all(stream)).rejects.toThrow('closed before its end');
+    await expect(rest).rejects.toThrow('Premature close');
+    await expect(all(stream)).rejects.toThrow('Premature close');
     const failed = new PassThrough().on('error', () => undefined);
     failed.destroy(new Error('cut'));
     await turn();
