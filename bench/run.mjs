@@ -149,8 +149,8 @@ async function benchDaemon() {
    * first, after some rounds, would pay.
    */
   const forget = (image) => {
-    const layer = bash(`${docker} inspect -f '{{.GraphDriver.Data.UpperDir}}' ${image}`).trim();
-    bash(`sync; python3 ${join(root, 'bench/evict.py')} '${layer}'`);
+    const folder = bash(`${docker} inspect -f '{{.GraphDriver.Data.UpperDir}}' ${image}`).trim();
+    bash(`sync; python3 ${join(root, 'bench/evict.py')} '${folder}'`);
   };
   const reference = async (i) => {
     rows.save[i] = (await run(`bash -c '${docker} save bench:${i} > /dev/null'`)).seconds;

@@ -197,6 +197,9 @@ export interface WritableFile extends ReadableFile {
   sync(): Promise<void>;
 }
 
+/** In bytes. Less is hashed or decompressed where it is asked for, in a few milliseconds: a thread takes longer to start. */
+export const THREAD_FROM_BYTES = 8_388_608;
+
 /** Work off the main thread. */
 export interface Threads {
   /** Starts the threads of the first `hashFile`, `hasher` and large write, while code still loads. */

@@ -7,12 +7,10 @@ import { ShipperError } from '../core/errors.ts';
 import type { ChunkWriter } from './chunk-writer.ts';
 import { CodecThreads, hasStepwiseZlib } from './codec-threads.ts';
 import { FileThread } from './file-thread.ts';
-import type { HashFileJob, StreamHasher, Threads } from './system.ts';
+import { type HashFileJob, type StreamHasher, THREAD_FROM_BYTES, type Threads } from './system.ts';
 
 /** Threads that hash files at once; the hasher of the output has one of its own beside them. */
 const FILE_THREADS = 2;
-/** Less is hashed where it is asked for, in a few milliseconds: a thread takes longer to start. */
-const THREAD_FROM_BYTES = 8_388_608;
 const READ_BYTES = 262_144;
 
 /** Real threads, started when they are first needed. Chunks are written by one of those that hash files. */

@@ -5,12 +5,10 @@ import type { Context } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
 import { Room, type TempFile } from '../system/spool.ts';
-import type { Codecs, System } from '../system/system.ts';
+import { type Codecs, type System, THREAD_FROM_BYTES } from '../system/system.ts';
 import { GunzipPump, type StepTaker } from './gunzip-pump.ts';
 import { StoredTap, type TapOptions } from './stored-tap.ts';
 
-/** A layer of less goes through Node's own pool: threads would take longer to start. */
-const THREAD_FROM_BYTES = 8_388_608;
 /** Made at once, where the main thread looks at it. */
 const OUTPUT_BYTES = 524_288;
 /** Asked for of the disk before each step; a bomb makes more steps. */

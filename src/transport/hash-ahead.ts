@@ -1,12 +1,9 @@
 // Members of an archive, hashed while the rest of it still comes in: planning has the processor for itself afterwards.
 import { SNIFF_BYTES, sniffCompression } from '../blob/sniff.ts';
 import { type OwnAbort, ownAbort } from '../core/own-abort.ts';
-import type { ReadableFile, System } from '../system/system.ts';
+import { type ReadableFile, type System, THREAD_FROM_BYTES } from '../system/system.ts';
 import type { Entry } from '../tar/entry.ts';
 import { TarFeed } from '../tar/feed.ts';
-
-/** In bytes. Smaller ones are hashed as fast when somebody asks, and there may be many. */
-const FROM_BYTES = 8_388_608;
 
 /** Hashes the larger members of an archive that is written to a file of our own. Stop it before the file is closed. */
 export class HashAhead {
@@ -49,8 +46,9 @@ export class HashAhead {
     await Promise.allSettled(this.#hashes.values());
   }
 
+  /** A smaller one would be hashed here and now, in the way of what comes in. */
   #see(entry: Entry): void {
-    if (entry.type === 'file' && entry.sparse === undefined && entry.size >= FROM_BYTES)
+    if (entry.type === 'file' && entry.sparse === undefined && entry.size >= THREAD_FROM_BYTES)
       this.#coming.push(entry);
   }
 

@@ -5,7 +5,7 @@ import { fastPacker } from '../blob/packer.ts';
 import { type Context, startTask } from '../core/context.ts';
 import { algorithmOf, type Digest, digestFromHex, shortDigest } from '../core/digest.ts';
 import { ShipperError } from '../core/errors.ts';
-import type { System } from '../system/system.ts';
+import { type System, THREAD_FROM_BYTES } from '../system/system.ts';
 import { type Tape, TapeRecorder } from '../tar/tape.ts';
 import { ChunkPipe } from './chunk-pipe.ts';
 import { codecsFor, type Gunzipped, gunzipPast, tooLarge } from './gunzip-layer.ts';
@@ -32,9 +32,6 @@ export interface IndexOptions {
   /** Takes the stored bytes, in order. */
   readonly keep?: (chunk: Uint8Array) => Promise<void>;
 }
-
-/** A layer of less is hashed where it is read: a thread would take longer to start. */
-const THREAD_FROM_BYTES = 8_388_608;
 
 /** Reads all bytes of a layer. Rejects with `DIGEST_MISMATCH` unless they are what is claimed. */
 export async function indexLayer(

@@ -98,12 +98,10 @@ async function hashRegion(
   expected: Digest,
 ): Promise<Digest> {
   const algorithm = algorithmOf(expected);
+  if (algorithm === 'sha256' && sha256 !== undefined)
+    return digestFromHex(algorithm, await orAborted(signal, sha256));
   const job = { fd: file.fd, offset, length: size, algorithm, signal };
-  const hex =
-    algorithm === 'sha256' && sha256 !== undefined
-      ? orAborted(signal, sha256)
-      : system.threads.hashFile(job);
-  return digestFromHex(algorithm, await hex);
+  return digestFromHex(algorithm, await system.threads.hashFile(job));
 }
 
 async function requireUnchanged(region: Region, version: string): Promise<void> {
